@@ -1,0 +1,45 @@
+# gnomon_library(NAME SOURCES … [DEPENDS …]): a static library that carries the project's flags.
+# gnomon_program(NAME SOURCES … [DEPENDS …]): an executable in bin/.
+# gnomon_test(NAME SOURCES … [DEPENDS …] [LABELS …]): a GoogleTest program registered with ctest.
+# gnomon_fuzzer(NAME SOURCES … [DEPENDS …]): a libFuzzer target; without GNOMON_FUZZ the same source
+#   is linked with a driver that replays tests/fuzz/corpus/NAME, and registered with ctest.
+
+function(gnomon_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC gnomon_flags ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+endfunction()
+
+function(gnomon_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE gnomon_flags ${ARG_DEPENDS})
+endfunction()
+
+function(gnomon_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE gnomon_flags ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+endfunction()
+
+function(gnomon_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name}")
+  if(GNOMON_FUZZ)
+    add_executable(fuzz_${name} ${ARG_SOURCES})
+    target_link_libraries(fuzz_${name} PRIVATE gnomon_flags ${ARG_DEPENDS})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(fuzz_${name} ${ARG_SOURCES} "${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cc")
+    target_link_libraries(fuzz_${name} PRIVATE gnomon_flags ${ARG_DEPENDS})
+    add_test(NAME fuzz_${name}_corpus COMMAND fuzz_${name} "${corpus}")
+    set_tests_properties(fuzz_${name}_corpus PROPERTIES LABELS fuzz)
+  endif()
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+endfunction()
