@@ -1,0 +1,94 @@
+#pragma once
+
+/// The NTP packet: header, extension fields, legacy MAC (RFC 5905 section 7.3, RFC 7822, RFC 9769).
+/// Works on spans, never allocates, never asserts on what came from the wire.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "dataplane/wire/drop.h"
+#include "servo/units/ntp_time.h"
+#include "servo/units/ntp_types.h"
+
+namespace gnomon {
+
+enum class Mode : std::uint8_t {
+    Reserved = 0,  ///< NTPv1 packets have no mode
+    SymmetricActive = 1,
+    SymmetricPassive = 2,
+    Client = 3,
+    Server = 4,
+    Broadcast = 5,
+    Control = 6,
+    Private = 7,
+};
+
+inline constexpr std::size_t kNtpHeaderSize = 48;
+/// Header, extension fields and MAC; longer packets are dropped.
+inline constexpr std::size_t kNtpMaxSize = 48 + 1024 + 4 + 64;
+
+/// The 48 fixed bytes, in host order.
+struct NtpHeader {
+    Leap leap = Leap::Unsynchronised;
+    std::uint8_t version = 4;
+    Mode mode = Mode::Reserved;
+    std::uint8_t stratum = 0;
+    std::int8_t poll = 0;
+    std::int8_t precision = 0;
+    NtpShort root_delay;
+    NtpShort root_dispersion;
+    std::uint32_t ref_id = 0;
+    NtpTimestamp reference;
+    NtpTimestamp origin;
+    NtpTimestamp receive;
+    NtpTimestamp transmit;
+};
+
+NtpHeader decode_header(std::span<const std::uint8_t, kNtpHeaderSize> bytes) noexcept;
+void encode_header(const NtpHeader& header, std::span<std::uint8_t, kNtpHeaderSize> bytes) noexcept;
+
+/// Extension field types this program knows.
+inline constexpr std::uint16_t kExtensionNetworkCorrection = 0x010A;
+inline constexpr std::uint16_t kExtensionMonoRoot = 0xF323;
+
+struct ExtensionField {
+    std::uint16_t type = 0;
+    std::span<const std::uint8_t> body;  ///< without the 4 bytes of type and length, with padding
+};
+
+/// A packet whose framing is sound. Views into the bytes it was parsed from.
+class ParsedPacket {
+public:
+    static constexpr std::size_t kMaxExtensionFields = 16;
+
+    NtpHeader header;
+    std::array<ExtensionField, kMaxExtensionFields> fields;
+    std::size_t field_count = 0;
+    /// Key ID and digest of a trailing MAC; `mac` is empty when there is none. A crypto-NAK is a key
+    /// ID of 0 with an empty digest: `has_mac` is set then.
+    bool has_mac = false;
+    std::uint32_t key_id = 0;
+    std::span<const std::uint8_t> mac;
+    /// The bytes a MAC covers: header and extension fields.
+    std::span<const std::uint8_t> authenticated;
+
+    const ExtensionField* find(std::uint16_t type) const noexcept;
+};
+
+/// Splits a datagram. Versions 1–4; in versions before 4 all that follows the header is a MAC.
+/// Returns the reason when the framing is unsound.
+struct ParseResult {
+    std::optional<ParsedPacket> packet;
+    Drop drop = Drop::None;
+};
+ParseResult parse_packet(std::span<const std::uint8_t> datagram) noexcept;
+
+/// Appends an extension field to `buffer` at `length` (padded to a multiple of 4 and to the minimum
+/// of RFC 7822); returns the new length, or 0 when it does not fit.
+std::size_t append_extension(std::span<std::uint8_t> buffer, std::size_t length, std::uint16_t type,
+                             std::span<const std::uint8_t> body) noexcept;
+
+}  // namespace gnomon
