@@ -11,8 +11,8 @@
 
 namespace gnomon {
 
-/// An IPv4 or IPv6 address, or nothing yet (`Unspecified`), or the identifier of a source whose name
-/// has not resolved (`Id`, shown as ID#0000000001).
+/// An IPv4 or IPv6 address, or nothing yet (`Unspecified`), or the identifier of a source whose
+/// name has not resolved (`Id`, shown as ID#0000000001).
 class IpAddress {
 public:
     enum class Family : std::uint8_t { Unspecified = 0, V4 = 1, V6 = 2, Id = 3 };
@@ -58,7 +58,8 @@ struct SocketAddress {
 
     /// "192.0.2.1:123", "[2001:db8::1]:123".
     std::string to_string() const;
-    friend constexpr auto operator<=>(const SocketAddress&, const SocketAddress&) noexcept = default;
+    friend constexpr auto operator<=>(const SocketAddress&,
+                                      const SocketAddress&) noexcept = default;
 };
 
 /// `prefix_length` leading bits of `address`; the others are zero.

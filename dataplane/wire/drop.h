@@ -14,13 +14,13 @@ enum class Drop : std::uint8_t {
     TooLong,
     BadVersion,
     BadMode,
-    BadFraming,         ///< extension fields or MAC do not add up
+    BadFraming,  ///< extension fields or MAC do not add up
     AccessDenied,
     RateLimited,
     BadAuthentication,  ///< MAC missing, unknown key or wrong digest
     NotSolicited,       ///< a reply to nothing we asked, or from the wrong address
     Duplicate,
-    NoServer,           ///< a request on a port that only the client side uses
+    NoServer,  ///< a request on a port that only the client side uses
     SendFailed,
     Count,
 };

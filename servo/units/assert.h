@@ -12,6 +12,6 @@ namespace gnomon {
 
 }  // namespace gnomon
 
-#define GNOMON_ASSERT(expression)   \
+#define GNOMON_ASSERT(expression)        \
     ((expression) ? static_cast<void>(0) \
                   : ::gnomon::assertion_failed(#expression, __FILE__, __LINE__))

@@ -21,7 +21,9 @@ public:
     static constexpr Duration from_ns(std::int64_t ns) noexcept { return Duration(ns); }
     static constexpr Duration from_us(std::int64_t us) noexcept { return Duration(1000) * us; }
     static constexpr Duration from_ms(std::int64_t ms) noexcept { return Duration(1'000'000) * ms; }
-    static constexpr Duration from_s(std::int64_t s) noexcept { return Duration(1'000'000'000) * s; }
+    static constexpr Duration from_s(std::int64_t s) noexcept {
+        return Duration(1'000'000'000) * s;
+    }
 
     /// Nearest nanosecond; saturates; NaN becomes zero.
     static Duration from_seconds(double seconds) noexcept {

@@ -3,10 +3,10 @@
 /// `Measurement`: one exchange with a source, the only thing that flows from the dataplane and the
 /// reference clocks into the servo.
 ///
-/// An NTP exchange is t1 (request leaves us), t2 (reaches the server), t3 (reply leaves the server),
-/// t4 (reaches us); t1 and t4 are on our NTP clock, t2 and t3 on the server's. The estimator gets the
-/// two one-way differences and not merely their half sum and sum, because queueing delay is
-/// one-sided: each direction tells something of its own.
+/// An NTP exchange is t1 (request leaves us), t2 (reaches the server), t3 (reply leaves the
+/// server), t4 (reaches us); t1 and t4 are on our NTP clock, t2 and t3 on the server's. The
+/// estimator gets the two one-way differences and not merely their half sum and sum, because
+/// queueing delay is one-sided: each direction tells something of its own.
 ///
 ///     forward  a = t2 − t1 = D + offset + queueing of the request    (≥ D + offset)
 ///     backward b = t4 − t3 = D − offset + queueing of the reply      (≥ D − offset)
@@ -69,8 +69,8 @@ struct Measurement {
 /// run the new way, so that samples taken before remain comparable with samples taken after.
 struct ClockAdjustment {
     enum class Kind : std::uint8_t {
-        Slew,         ///< known frequency and phase change, time stays continuous on the system clock
-        Step,         ///< known phase jump of the system clock too
+        Slew,  ///< known frequency and phase change, time stays continuous on the system clock
+        Step,  ///< known phase jump of the system clock too
         UnknownStep,  ///< somebody else moved the clock: older times are worthless
     };
     Kind kind = Kind::Slew;

@@ -31,8 +31,7 @@ public:
             s -= 1;
         }
         // (rest * 2^32 + 5e8) / 1e9 rounds to nearest and fits: rest < 2^30.
-        const auto fraction =
-            ((static_cast<std::uint64_t>(rest) << 32) + kNsPerS / 2) / kNsPerS;
+        const auto fraction = ((static_cast<std::uint64_t>(rest) << 32) + kNsPerS / 2) / kNsPerS;
         return NtpTimestamp((static_cast<std::uint64_t>(s + kUnixToNtpS) << 32) + fraction);
     }
 

@@ -8,7 +8,12 @@
 namespace gnomon {
 
 /// Leap indicator. `Unsynchronised` is NTP's alarm condition.
-enum class Leap : std::uint8_t { Normal = 0, InsertSecond = 1, DeleteSecond = 2, Unsynchronised = 3 };
+enum class Leap : std::uint8_t {
+    Normal = 0,
+    InsertSecond = 1,
+    DeleteSecond = 2,
+    Unsynchronised = 3
+};
 
 /// 0 unspecified/KoD on the wire, 1 primary … 15, 16 unsynchronised (16 travels as 0).
 using Stratum = std::uint8_t;

@@ -52,7 +52,9 @@ public:
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
 
-    T value_or(T fallback) const& { return has_value() ? std::get<0>(state_) : std::move(fallback); }
+    T value_or(T fallback) const& {
+        return has_value() ? std::get<0>(state_) : std::move(fallback);
+    }
 
     /// Requires !has_value().
     const E& error() const {

@@ -1,9 +1,9 @@
 #pragma once
 
 /// `SeqLock<T>`: one writer publishes a small value, any number of readers take a consistent copy
-/// without ever blocking the writer (Boehm, "Can seqlocks get along with programming language memory
-/// models?", MSPC 2012). The payload is stored in relaxed atomic words, so there is no data race for
-/// the language or for ThreadSanitizer.
+/// without ever blocking the writer (Boehm, "Can seqlocks get along with programming language
+/// memory models?", MSPC 2012). The payload is stored in relaxed atomic words, so there is no data
+/// race for the language or for ThreadSanitizer.
 
 #include <array>
 #include <atomic>

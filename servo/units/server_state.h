@@ -1,7 +1,8 @@
 #pragma once
 
-/// `ServerState`: all that a server responder needs to know of the clock. The control loop publishes
-/// it, every responder reads it: in the same thread, or through `SeqLock<ServerState>` in workers.
+/// `ServerState`: all that a server responder needs to know of the clock. The control loop
+/// publishes it, every responder reads it: in the same thread, or through `SeqLock<ServerState>` in
+/// workers.
 
 #include <cstdint>
 
@@ -17,7 +18,7 @@ namespace gnomon {
 struct ClockLine {
     SystemTime epoch;
     Duration offset;
-    double rate = 0.0;                    ///< s/s, change of the offset per system second
+    double rate = 0.0;  ///< s/s, change of the offset per system second
     SystemTime until = SystemTime::max();
 
     UtcTime to_utc(SystemTime t) const noexcept {
@@ -35,7 +36,7 @@ struct ServerState {
     Stratum stratum = kStratumUnsynchronised;
     Log2Seconds precision = -20;
     RefId ref_id;
-    UtcTime reference_time;       ///< last update of the clock
+    UtcTime reference_time;  ///< last update of the clock
     double root_delay_s = 0.0;
     /// Root dispersion at `reference_time` and its growth since.
     double root_dispersion_s = 0.0;

@@ -21,9 +21,9 @@ public:
         double offset_s = 0.0;
         /// Standard deviation of a single measured offset around the prediction, s.
         double measurement_sd_s = 0.0;
-        double min_delay_s = 0.0;       ///< smallest peer delay in the history
-        double skew = 0.0;              ///< bound on the frequency error, s/s
-        UtcTime last_sample;            ///< time of the newest accepted sample
+        double min_delay_s = 0.0;  ///< smallest peer delay in the history
+        double skew = 0.0;         ///< bound on the frequency error, s/s
+        UtcTime last_sample;       ///< time of the newest accepted sample
     };
     /// Empty until there is enough history for a prediction.
     virtual std::optional<Prediction> predict(UtcTime at) const = 0;

@@ -14,9 +14,8 @@ double PathModel::base_at(TrueTime now) const {
 }
 
 std::optional<double> PathModel::delay_s(TrueTime now, SimRandom& random) const {
-    const bool cut = std::any_of(partitions.begin(), partitions.end(), [now](const Interval& i) {
-        return now >= i.from && now < i.to;
-    });
+    const bool cut = std::any_of(partitions.begin(), partitions.end(),
+                                 [now](const Interval& i) { return now >= i.from && now < i.to; });
     if (cut || random.chance(loss)) return std::nullopt;
 
     double queueing_s = 0.0;

@@ -2,9 +2,9 @@
 
 /// A computer's clock over a drifting oscillator, in true time.
 ///
-/// The oscillator's frequency error is a constant + random-walk FM (the `wander`, s/s per √s) + white
-/// FM + a temperature sine + scripted jumps; it is piecewise constant over `kGrain` of true time.
-/// The kernel clock runs at (1 + error) · (1 + correction) and is quantised like Linux's
+/// The oscillator's frequency error is a constant + random-walk FM (the `wander`, s/s per √s) +
+/// white FM + a temperature sine + scripted jumps; it is piecewise constant over `kGrain` of true
+/// time. The kernel clock runs at (1 + error) · (1 + correction) and is quantised like Linux's
 /// (2^-16 ppm). CLOCK_MONOTONIC shares the rate and ignores steps.
 
 #include <cstdint>
@@ -20,21 +20,22 @@ namespace gnomon::sim {
 using TrueTime = std::int64_t;
 
 struct OscillatorModel {
-    double frequency = 0.0;            ///< s/s, > 0: runs fast
-    double wander = 1e-9;              ///< s/s per √s
-    double white = 0.0;                ///< s/s at 1 s
+    double frequency = 0.0;  ///< s/s, > 0: runs fast
+    double wander = 1e-9;    ///< s/s per √s
+    double white = 0.0;      ///< s/s at 1 s
     double temperature_amplitude = 0.0;
     double temperature_period_s = 3600.0;
     struct Jump {
         TrueTime at = 0;
         double frequency = 0.0;
     };
-    std::vector<Jump> jumps;           ///< frequency changes at once (a crystal's activity dip)
+    std::vector<Jump> jumps;  ///< frequency changes at once (a crystal's activity dip)
 };
 
 class SimClock final : public ClockDriver {
 public:
-    SimClock(const OscillatorModel& model, TrueTime start, double initial_offset_s, std::uint64_t seed);
+    SimClock(const OscillatorModel& model, TrueTime start, double initial_offset_s,
+             std::uint64_t seed);
 
     /// Moves true time on; never back.
     void advance_to(TrueTime now);

@@ -1,7 +1,7 @@
 #pragma once
 
-/// Randomness of the simulator: xoshiro256++ (Blackman & Vigna, 2019) and the distributions built on
-/// it here, so that a seed means the same run with every compiler and library.
+/// Randomness of the simulator: xoshiro256++ (Blackman & Vigna, 2019) and the distributions built
+/// on it here, so that a seed means the same run with every compiler and library.
 
 #include <array>
 #include <cmath>
@@ -47,7 +47,8 @@ public:
     }
     double exponential() noexcept { return -std::log(uniform()); }
     double normal() noexcept {
-        return std::sqrt(-2.0 * std::log(uniform())) * std::cos(2.0 * 3.14159265358979323846 * uniform());
+        return std::sqrt(-2.0 * std::log(uniform())) *
+               std::cos(2.0 * 3.14159265358979323846 * uniform());
     }
     /// Erlang: gamma distribution of whole shape, mean 1.
     double gamma(int shape) noexcept {
@@ -57,7 +58,9 @@ public:
     }
 
 private:
-    static std::uint64_t rotate(std::uint64_t x, int k) noexcept { return (x << k) | (x >> (64 - k)); }
+    static std::uint64_t rotate(std::uint64_t x, int k) noexcept {
+        return (x << k) | (x >> (64 - k));
+    }
     std::array<std::uint64_t, 4> state_{};
 };
 

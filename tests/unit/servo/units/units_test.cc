@@ -52,7 +52,8 @@ TEST(NtpTimestamp, FractionThatRoundsUpCarriesIntoTheSecond) {
 }
 
 TEST(NtpTimestamp, ResolvesAcrossTheEraOf2036) {
-    const UtcTime before = UtcTime::from_ns(2'085'978'495LL * 1'000'000'000);  // 2036-02-07 06:28:15
+    const UtcTime before =
+        UtcTime::from_ns(2'085'978'495LL * 1'000'000'000);  // 2036-02-07 06:28:15
     const UtcTime after = before + Duration::from_s(2);
     EXPECT_EQ(NtpTimestamp::from_utc(before).bits() >> 32, 0xffff'ffffU);
     EXPECT_EQ(NtpTimestamp::from_utc(after).bits() >> 32, 1U);
@@ -71,7 +72,7 @@ TEST(NtpShort, NeverAdvertisesLessThanTheTrueValue) {
 
 TEST(Measurement, OffsetIsPositiveWhenTheLocalClockIsBehind) {
     Measurement m;
-    m.forward = Duration::from_ms(110);   // server's clock 100 ms ahead, 10 ms each way
+    m.forward = Duration::from_ms(110);  // server's clock 100 ms ahead, 10 ms each way
     m.backward = Duration::from_ms(-90);
     EXPECT_DOUBLE_EQ(m.offset_s(), 0.1);
     EXPECT_DOUBLE_EQ(m.peer_delay_s(), 0.02);

@@ -1,0 +1,124 @@
+#include "tests/sim/scenario.h"
+
+#include <fmt/format.h>
+
+#include "tests/sim/sim_node.h"
+
+namespace gnomon::sim {
+namespace {
+
+constexpr TrueTime kSecond = 1'000'000'000;
+
+TrueTime seconds(double s) { return static_cast<TrueTime>(s * 1e9); }
+
+OscillatorModel random_oscillator(SimRandom& random, TrueTime end) {
+    OscillatorModel model;
+    model.frequency = random.uniform(-100e-6, 100e-6);
+    model.wander = random.log_uniform(1e-10, 1e-8);
+    model.white = random.log_uniform(1e-11, 1e-9);
+    if (random.chance(0.3)) {
+        model.temperature_amplitude = random.log_uniform(1e-8, 5e-7);
+        model.temperature_period_s = random.log_uniform(1800.0, 86400.0);
+    }
+    if (random.chance(0.2)) {
+        const double when = random.uniform(0.3, 0.9);
+        model.jumps.push_back(
+            {kStart + static_cast<TrueTime>(static_cast<double>(end - kStart) * when),
+             random.uniform(-3e-7, 3e-7)});
+    }
+    return model;
+}
+
+PathModel random_path(SimRandom& random, TrueTime end) {
+    PathModel path;
+    path.base_s = random.log_uniform(2e-5, 2e-2);
+    const PathModel::Jitter kinds[] = {PathModel::Jitter::Exponential, PathModel::Jitter::Gamma,
+                                       PathModel::Jitter::Bursty};
+    path.jitter = kinds[random.below(3)];
+    path.jitter_s = random.log_uniform(1e-6, 1e-3);
+    if (random.chance(0.3)) path.loss = random.uniform(0.01, 0.5);
+    if (random.chance(0.2)) path.duplication = random.uniform(0.01, 0.2);
+    const auto any_time = [&] {
+        return kStart +
+               static_cast<TrueTime>(static_cast<double>(end - kStart) * random.uniform(0.2, 0.9));
+    };
+    if (random.chance(0.3)) {
+        const TrueTime from = any_time();
+        path.partitions.push_back({from, from + seconds(random.log_uniform(60.0, 7200.0))});
+    }
+    if (random.chance(0.3)) path.changes.push_back({any_time(), random.uniform(-1e-3, 3e-3)});
+    return path;
+}
+
+/// Each direction on its own: paths are asymmetric in every respect.
+void link_randomly(World& world, SimRandom& random, int a, int b, TrueTime end) {
+    world.set_path(a, b, random_path(random, end));
+    world.set_path(b, a, random_path(random, end));
+}
+
+std::string random_source_options(SimRandom& random) {
+    const int minpoll = 3 + random.below(4);
+    std::string options = fmt::format("minpoll {} maxpoll {}", minpoll, minpoll + random.below(5));
+    if (random.chance(0.7)) options += " iburst";
+    if (random.chance(0.4)) options += " xleave";
+    return options;
+}
+
+}  // namespace
+
+Scenario make_scenario(std::uint64_t seed, double hours) {
+    SimRandom random(seed);
+    Scenario scenario;
+    scenario.world = std::make_unique<World>(random.next());
+    scenario.end = kStart + static_cast<TrueTime>(hours * 3600.0) * kSecond;
+    World& world = *scenario.world;
+
+    scenario.servers = 3 + random.below(3);
+    if (random.chance(0.5)) scenario.falsetickers = 1 + random.below((scenario.servers - 1) / 2);
+
+    std::string appliance_config =
+        "driftfile drift\nmakestep 1 3\nallow\nlog measurements tracking\n";
+    for (int i = 0; i < scenario.servers; ++i) {
+        NodeModel server;
+        server.name = fmt::format("server{}", i + 1);
+        server.config = "local stratum 1\nallow\n";
+        server.oscillator.wander = 0.0;
+        server.honest = i >= scenario.falsetickers;
+        if (!server.honest) {
+            const double sign = random.chance(0.5) ? 1.0 : -1.0;
+            server.initial_offset_s = sign * random.log_uniform(0.5, 1000.0);
+        }
+        server.kernel_stamp_noise_s = random.log_uniform(1e-8, 1e-6);
+        world.add_node(server);
+        appliance_config +=
+            fmt::format("server server{} {}\n", i + 1, random_source_options(random));
+    }
+
+    NodeModel appliance;
+    appliance.name = "appliance";
+    appliance.config = appliance_config;
+    appliance.oscillator = random_oscillator(random, scenario.end);
+    appliance.initial_offset_s = random.uniform(-1.0, 1.0) * random.log_uniform(1e-6, 1e4);
+    appliance.kernel_stamp_noise_s = random.log_uniform(1e-8, 1e-6);
+    scenario.appliance = world.add_node(appliance).index();
+
+    NodeModel client;
+    client.name = "client";
+    client.config =
+        "makestep 1 3\nlog tracking\nserver appliance " + random_source_options(random) + "\n";
+    client.oscillator = random_oscillator(random, scenario.end);
+    client.initial_offset_s = random.uniform(-2.0, 2.0);
+    client.boot = kStart + 600 * kSecond;
+    scenario.client = world.add_node(client).index();
+
+    for (int i = 0; i < scenario.servers; ++i) {
+        link_randomly(world, random, scenario.appliance, i, scenario.end);
+    }
+    link_randomly(world, random, scenario.appliance, scenario.client, scenario.end);
+
+    scenario.description =
+        fmt::format("{} servers, {} of them false", scenario.servers, scenario.falsetickers);
+    return scenario;
+}
+
+}  // namespace gnomon::sim
