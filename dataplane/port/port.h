@@ -37,6 +37,17 @@ struct RxDatagram {
     Stamp stamp;
 };
 
+/// Completes a datagram at the last moment. A port that is given one reads the clock as late as it
+/// can, calls it, and sends the payload without delay: a server writes its transmit timestamp
+/// there.
+class TxFinisher {
+public:
+    virtual ~TxFinisher() = default;
+    /// `now`: the clock, just read. `position`: datagrams that leave between the reading and this
+    /// one. May change the bytes of the payload, not its size.
+    virtual void finish(SystemTime now, std::size_t position) noexcept = 0;
+};
+
 struct TxDatagram {
     std::span<const std::uint8_t> payload;
     SocketAddress remote;
@@ -45,6 +56,8 @@ struct TxDatagram {
     /// Ask for a transmit stamp; it comes back from `transmit_stamps` with this cookie.
     bool want_stamp = false;
     std::uint64_t cookie = 0;
+    /// Called before sending, unless null; must live until `send` returns.
+    TxFinisher* finisher = nullptr;
 };
 
 /// Reports when a datagram that was sent earlier left.

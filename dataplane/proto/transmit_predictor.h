@@ -1,0 +1,49 @@
+#pragma once
+
+/// `TransmitPredictor`: how long after the clock was read for T3 the packet will pass the point
+/// where the kernel or the NIC takes transmit stamps.
+///
+/// A server that puts the time of reading into T3 tells its clients a T3 that is early by the cost
+/// of everything that follows: the MAC, the system call, the packets ahead of it in the batch. Half
+/// of that becomes a constant error of every client's offset. So T3 is the reading plus the median
+/// of the delay as transmit stamps have shown it, separately for each position in a batch and for
+/// packets with and without a MAC.
+///
+/// The median is tracked with a step that follows the spread: it does not move when one packet in
+/// ten is held up for a millisecond. One thread.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "servo/units/duration.h"
+
+namespace gnomon {
+
+class TransmitPredictor {
+public:
+    static constexpr std::size_t kPositions = 16;
+    /// Delays above this are accidents, not costs.
+    static constexpr double kMaxDelayS = 1e-3;
+
+    enum class Lane : std::uint8_t { Plain, Signed, Count };
+
+    /// Zero until enough stamps were seen. `position`: packets of the same batch ahead of this one.
+    Duration predict(Lane lane, std::size_t position) const noexcept;
+    /// A transmit stamp: `delay` from the reading of the clock to the stamp.
+    void observe(Lane lane, std::size_t position, Duration delay) noexcept;
+
+private:
+    struct Tracker {
+        double median_ns = 0.0;
+        double spread_ns = 0.0;
+        std::uint32_t count = 0;
+    };
+    static constexpr std::uint32_t kEnough = 8;
+
+    const Tracker* nearest(Lane lane, std::size_t position) const noexcept;
+
+    std::array<std::array<Tracker, kPositions>, static_cast<std::size_t>(Lane::Count)> trackers_{};
+};
+
+}  // namespace gnomon

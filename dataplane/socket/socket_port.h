@@ -1,0 +1,91 @@
+#pragma once
+
+/// `SocketPort`: one kernel UDP socket as a `Port`. A server has one per address family, a client
+/// association one per request.
+///
+/// Use: poll `fd()` for `poll_events()`; on POLLIN call `receive` once; on POLLPRI or POLLERR call
+/// `transmit_stamps` once. Exactly one system call per readiness, never "until EAGAIN": simulators
+/// that keep one queue per host would hand out packets of other sockets.
+///
+/// Receive stamps are the kernel's (or the interface's) where there are any, else the clock as read
+/// after the call. Transmit stamps come back with the packet they belong to, so a stamp is never
+/// attributed to another packet.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "dataplane/port/port.h"
+#include "dataplane/socket/udp_socket.h"
+#include "servo/units/result.h"
+
+namespace gnomon {
+
+/// Turns stamps of a network interface into system time. The owner of the NIC clocks implements it.
+class HardwareStampConverter {
+public:
+    virtual ~HardwareStampConverter() = default;
+    struct Raw {
+        int interface_index = 0;
+        std::int64_t ns = 0;             ///< as the NIC's clock counted
+        std::uint16_t frame_length = 0;  ///< 0: unknown
+        std::size_t payload_length = 0;
+        IpAddress::Family family = IpAddress::Family::V4;
+        bool transmit = false;
+        SystemTime now;  ///< about when the stamp was read
+    };
+    /// Empty: no clock for this interface, or the result is not credible.
+    virtual std::optional<Stamp> convert(const Raw& raw) = 0;
+};
+
+/// The clock that T3 is taken from; a test replaces it.
+using ReadClock = SystemTime (*)() noexcept;
+/// clock_gettime(CLOCK_REALTIME).
+SystemTime read_system_clock() noexcept;
+
+class SocketPort final : public Port {
+public:
+    struct Options {
+        std::size_t batch = 16;      ///< datagrams per system call, 1…64
+        std::size_t send_batch = 8;  ///< datagrams that share one reading of the clock for T3
+        ReadClock clock = read_system_clock;
+        HardwareStampConverter* converter = nullptr;
+    };
+
+    static SysResult<std::unique_ptr<SocketPort>> open(const SocketOptions& socket,
+                                                       const Options& options);
+    static SysResult<std::unique_ptr<SocketPort>> open(const SocketOptions& socket) {
+        return open(socket, Options());
+    }
+    SocketPort(UdpSocket socket, const Options& options);
+    ~SocketPort() override;
+
+    int fd() const noexcept;
+    /// POLLIN, and POLLPRI when transmit stamps can arrive.
+    short poll_events() const noexcept;
+    SysResult<SocketAddress> local() const;
+    bool kernel_stamps() const noexcept;
+    IpAddress::Family family() const noexcept;
+
+    /// Spans in `out` live until the next call.
+    std::size_t receive(std::span<RxDatagram> out) override;
+    std::size_t send(std::span<const TxDatagram> datagrams) override;
+    std::size_t transmit_stamps(std::span<TxStampReport> out) override;
+
+    /// errno of the last send that failed, 0 when none has.
+    int last_send_error() const noexcept;
+
+private:
+    struct Buffers;
+
+    UdpSocket socket_;
+    Options options_;
+    std::unique_ptr<Buffers> buffers_;
+    int last_send_error_ = 0;
+    bool have_sendmmsg_ = true;
+    bool have_recvmmsg_ = true;
+};
+
+}  // namespace gnomon

@@ -1,0 +1,102 @@
+#pragma once
+
+/// Workers (`serverthreads N`): threads that serve NTP from their own sockets, beside the control
+/// loop. Each has a socket per address family on the server's port (SO_REUSEPORT spreads the
+/// clients), its own `Responder`, and shares client log and timestamp store with the others.
+///
+/// The control loop publishes the clock through a `SeqLock<ServerState>` and tables through
+/// `publish`; it takes back what is not for a server (packets of configured peers) with
+/// `take_forwarded`. Nothing that a worker does per packet waits for another thread.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/port/port.h"
+#include "dataplane/proto/access_table.h"
+#include "dataplane/proto/client_log.h"
+#include "dataplane/proto/server_stats.h"
+#include "dataplane/proto/timestamp_store.h"
+#include "dataplane/socket/udp_socket.h"
+#include "dataplane/wire/ntp_packet.h"
+#include "servo/units/random_source.h"
+#include "servo/units/result.h"
+#include "servo/units/seqlock.h"
+#include "servo/units/server_state.h"
+
+namespace gnomon {
+
+class KeyTable;
+
+/// What changes rarely and as a whole: published by the control loop, never changed afterwards.
+struct ServerTables {
+    AccessTable access;
+    std::shared_ptr<const KeyTable> keys;
+    /// Whose packets go to the control loop: configured sources. Sorted.
+    std::vector<IpAddress> forwarded;
+};
+
+/// A datagram that a worker passes on to the control loop.
+struct ForwardedDatagram {
+    std::array<std::uint8_t, kNtpMaxSize> bytes;
+    /// Its payload points into `bytes` after `take_forwarded`.
+    RxDatagram datagram;
+};
+
+struct WorkerPoolConfig {
+    unsigned threads = 1;
+    /// Sockets that every worker opens (one per family); `reuse_port` is set by the pool.
+    std::vector<SocketOptions> sockets;
+    std::size_t receive_batch = 64;
+    std::size_t send_batch = 8;
+    /// Called in each new thread before it serves (names, priorities, affinity); may be empty.
+    std::function<void(unsigned worker)> on_start;
+};
+
+class WorkerPool {
+public:
+    /// Opens all sockets here, in the caller's thread and with its privileges. A family whose
+    /// socket cannot be opened is left out as long as another can. `seed` feeds the workers' random
+    /// numbers. Everything passed by reference outlives the pool.
+    static SysResult<std::unique_ptr<WorkerPool>> start(const WorkerPoolConfig& config,
+                                                        const SeqLock<ServerState>& state,
+                                                        std::shared_ptr<const ServerTables> tables,
+                                                        ClientLog& log, TimestampStore& store,
+                                                        RandomSource& seed);
+    /// Stops and joins.
+    ~WorkerPool();
+    WorkerPool(const WorkerPool&) = delete;
+    WorkerPool& operator=(const WorkerPool&) = delete;
+
+    /// In force from each worker's next batch on.
+    void publish(std::shared_ptr<const ServerTables> tables);
+
+    /// Becomes readable when `take_forwarded` has something.
+    int forward_fd() const noexcept;
+    /// At most out.size(); the rest waits. What does not fit into a worker's ring is dropped.
+    std::size_t take_forwarded(std::span<ForwardedDatagram> out);
+
+    /// Adds what the workers counted; the shared client log and store are the caller's to add.
+    void add_to(ServerStats& stats) const noexcept;
+    std::size_t size() const noexcept;
+    /// The port that the workers serve on (the kernel's choice when the configuration said 0).
+    std::uint16_t port() const noexcept;
+
+    /// Idempotent; returns after the last thread has ended.
+    void stop();
+
+private:
+    class Worker;
+    struct Shared;
+
+    WorkerPool();
+
+    std::unique_ptr<Shared> shared_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace gnomon
