@@ -67,8 +67,8 @@ public:
     NtpHeader header;
     std::array<ExtensionField, kMaxExtensionFields> fields;
     std::size_t field_count = 0;
-    /// Key ID and digest of a trailing MAC; `mac` is empty when there is none. A crypto-NAK is a key
-    /// ID of 0 with an empty digest: `has_mac` is set then.
+    /// Key ID and digest of a trailing MAC; `mac` is empty when there is none. A crypto-NAK is a
+    /// key ID of 0 with an empty digest: `has_mac` is set then.
     bool has_mac = false;
     std::uint32_t key_id = 0;
     std::span<const std::uint8_t> mac;

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Randomness as an argument: sans-IO code gets it from its owner, so that a seed reproduces a run.
+/// `RandomSource`: where pure code gets its random numbers from. The daemon passes one over the
+/// kernel's generator, tests pass a seeded one.
 
 #include <cstdint>
 
@@ -9,8 +10,12 @@ namespace gnomon {
 class RandomSource {
 public:
     virtual ~RandomSource() = default;
-    /// 64 uniform bits. What goes onto the wire needs an unpredictable implementation.
-    virtual std::uint64_t next() noexcept = 0;
+
+    /// 64 random bits. What goes onto the network relies on them being unpredictable.
+    virtual std::uint64_t next() = 0;
+
+    /// Uniform in [0, 1).
+    double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 };
 
 }  // namespace gnomon

@@ -1,0 +1,180 @@
+#include "dataplane/wire/mac.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <nettle/cmac.h>
+#include <nettle/md5.h>
+#include <nettle/memops.h>
+#include <nettle/nettle-meta.h>
+
+#include "dataplane/wire/address.h"
+#include "dataplane/wire/bytes.h"
+#include "servo/units/assert.h"
+
+namespace gnomon {
+namespace {
+
+constexpr std::size_t kKeyIdSize = 4;
+constexpr std::size_t kMinDigestOnWire = 16;
+constexpr std::size_t kMaxV4DigestOnWire = 20;
+
+struct TypeRow {
+    KeyType type;
+    const char* name;
+    const nettle_hash* hash;  // null for ciphers and for what Nettle lacks
+};
+
+const std::array<TypeRow, 13>& type_rows() noexcept {
+    static const std::array<TypeRow, 13> rows{{
+        {KeyType::Md5, "MD5", &nettle_md5},
+        {KeyType::Sha1, "SHA1", &nettle_sha1},
+        {KeyType::Sha256, "SHA256", &nettle_sha256},
+        {KeyType::Sha384, "SHA384", &nettle_sha384},
+        {KeyType::Sha512, "SHA512", &nettle_sha512},
+        {KeyType::Sha3_224, "SHA3-224", &nettle_sha3_224},
+        {KeyType::Sha3_256, "SHA3-256", &nettle_sha3_256},
+        {KeyType::Sha3_384, "SHA3-384", &nettle_sha3_384},
+        {KeyType::Sha3_512, "SHA3-512", &nettle_sha3_512},
+        {KeyType::Tiger, "TIGER", nullptr},
+        {KeyType::Whirlpool, "WHIRLPOOL", nullptr},
+        {KeyType::Aes128, "AES128", nullptr},
+        {KeyType::Aes256, "AES256", nullptr},
+    }};
+    return rows;
+}
+
+const TypeRow& row_of(KeyType type) noexcept {
+    for (const TypeRow& row : type_rows()) {
+        if (row.type == type) return row;
+    }
+    assertion_failed("known key type", __FILE__, __LINE__);
+}
+
+bool is_cipher(KeyType type) noexcept { return type == KeyType::Aes128 || type == KeyType::Aes256; }
+
+void hash_key_and_data(const nettle_hash& hash, std::span<const std::uint8_t> key,
+                       std::span<const std::uint8_t> data, std::uint8_t* out) noexcept {
+    // Large enough for every hash of the table; Nettle's contexts are plain memory.
+    alignas(std::max_align_t) std::array<unsigned char, 512> context;
+    GNOMON_ASSERT(hash.context_size <= context.size());
+    hash.init(context.data());
+    hash.update(context.data(), key.size(), key.data());
+    hash.update(context.data(), data.size(), data.data());
+    hash.digest(context.data(), hash.digest_size, out);
+    std::memset(context.data(), 0, context.size());
+}
+
+std::size_t digest_size_on_wire(const SymmetricKey& key, std::uint8_t version) noexcept {
+    const std::size_t whole = digest_size(key.type());
+    return version == 4 ? std::min(whole, kMaxV4DigestOnWire) : whole;
+}
+
+}  // namespace
+
+const char* to_string(KeyType type) noexcept { return row_of(type).name; }
+
+std::optional<KeyType> parse_key_type(std::string_view name) noexcept {
+    for (const TypeRow& row : type_rows()) {
+        if (name == row.name) return row.type;
+    }
+    return std::nullopt;
+}
+
+bool is_supported(KeyType type) noexcept { return digest_size(type) > 0; }
+
+std::size_t digest_size(KeyType type) noexcept {
+    if (is_cipher(type)) return CMAC128_DIGEST_SIZE;
+    const nettle_hash* hash = row_of(type).hash;
+    return hash == nullptr ? 0 : hash->digest_size;
+}
+
+std::size_t required_key_size(KeyType type) noexcept {
+    if (type == KeyType::Aes128) return 16;
+    return type == KeyType::Aes256 ? 32 : 0;
+}
+
+SymmetricKey::SymmetricKey(std::uint32_t id, KeyType type, std::span<const std::uint8_t> secret)
+    : id_(id), type_(type), secret_(secret.begin(), secret.end()) {
+    GNOMON_ASSERT(is_supported(type));
+    GNOMON_ASSERT(!is_cipher(type) || secret.size() == required_key_size(type));
+}
+
+std::size_t SymmetricKey::digest(std::span<const std::uint8_t> data,
+                                 std::span<std::uint8_t, kMaxDigestSize> out) const noexcept {
+    if (type_ == KeyType::Aes128) {
+        cmac_aes128_ctx context;
+        cmac_aes128_set_key(&context, secret_.data());
+        cmac_aes128_update(&context, data.size(), data.data());
+        cmac_aes128_digest(&context, CMAC128_DIGEST_SIZE, out.data());
+    } else if (type_ == KeyType::Aes256) {
+        cmac_aes256_ctx context;
+        cmac_aes256_set_key(&context, secret_.data());
+        cmac_aes256_update(&context, data.size(), data.data());
+        cmac_aes256_digest(&context, CMAC128_DIGEST_SIZE, out.data());
+    } else {
+        hash_key_and_data(*row_of(type_).hash, secret_, data, out.data());
+    }
+    return digest_size(type_);
+}
+
+KeyTable::KeyTable(std::vector<SymmetricKey> keys) : keys_(std::move(keys)) {
+    std::stable_sort(keys_.begin(), keys_.end(),
+                     [](const SymmetricKey& a, const SymmetricKey& b) { return a.id() < b.id(); });
+}
+
+const SymmetricKey* KeyTable::find(std::uint32_t id) const noexcept {
+    const auto at = std::lower_bound(
+        keys_.begin(), keys_.end(), id,
+        [](const SymmetricKey& key, std::uint32_t wanted) { return key.id() < wanted; });
+    return at != keys_.end() && at->id() == id ? &*at : nullptr;
+}
+
+std::size_t append_mac(std::span<std::uint8_t> buffer, std::size_t length, std::uint8_t version,
+                       const SymmetricKey& key) noexcept {
+    const std::size_t size = digest_size_on_wire(key, version);
+    if (length > buffer.size() || buffer.size() - length < kKeyIdSize + size) return 0;
+    std::array<std::uint8_t, kMaxDigestSize> digest;
+    key.digest(buffer.first(length), digest);
+    store_be32(buffer, length, key.id());
+    std::copy_n(digest.begin(), size,
+                buffer.begin() + static_cast<std::ptrdiff_t>(length + kKeyIdSize));
+    return length + kKeyIdSize + size;
+}
+
+bool check_mac(const ParsedPacket& packet, const SymmetricKey& key) noexcept {
+    if (!packet.has_mac || packet.key_id != key.id()) return false;
+    const std::size_t size = digest_size_on_wire(key, packet.header.version);
+    if (packet.mac.size() < kMinDigestOnWire || packet.mac.size() != size) return false;
+    std::array<std::uint8_t, kMaxDigestSize> digest;
+    key.digest(packet.authenticated, digest);
+    return equal_constant_time(packet.mac, std::span(digest).first(size));
+}
+
+const SymmetricKey* authenticate(const ParsedPacket& packet, const KeyTable& keys) noexcept {
+    if (!packet.has_mac) return nullptr;
+    const SymmetricKey* key = keys.find(packet.key_id);
+    return key != nullptr && check_mac(packet, *key) ? key : nullptr;
+}
+
+std::uint8_t suggested_version(const SymmetricKey& key) noexcept {
+    return digest_size(key.type()) > kMaxV4DigestOnWire ? 3 : 4;
+}
+
+bool equal_constant_time(std::span<const std::uint8_t> a,
+                         std::span<const std::uint8_t> b) noexcept {
+    if (a.size() != b.size()) return false;
+    return a.empty() || memeql_sec(a.data(), b.data(), a.size()) != 0;
+}
+
+std::uint32_t IpAddress::ref_id() const {
+    if (family_ != Family::V6) return to_u32();
+    md5_ctx context;
+    md5_init(&context);
+    md5_update(&context, bytes_.size(), bytes_.data());
+    std::array<std::uint8_t, MD5_DIGEST_SIZE> digest;
+    md5_digest(&context, digest.size(), digest.data());
+    return load_be32(digest, 0);
+}
+
+}  // namespace gnomon
