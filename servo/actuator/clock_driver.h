@@ -41,6 +41,10 @@ public:
     /// STA_UNSYNC, maxerror and esterror; also lets the kernel copy time to the RTC (`rtcsync`).
     virtual SysResult<void> set_sync_status(bool synchronised, Duration estimated_error,
                                             Duration maximum_error) = 0;
+
+    /// Whether another program was seen to change the clock's frequency or mode since the last call
+    /// ("System clock interference detected"). Noticed in passing, at no extra system call.
+    virtual bool take_interference() { return false; }
 };
 
 }  // namespace gnomon
