@@ -2,7 +2,12 @@
 
 /// `SourceFilter`: everything the servo keeps about one source: a window of measurements
 /// (`SampleHistory`) that carries the statistics people and the poll control look at, and the
-/// `Estimator` whose estimate steers the clock. Which estimator that is does not change the reports.
+/// `Estimator` whose estimate steers the clock. Which estimator that is does not change the
+/// reports.
+///
+/// Order of calls: `update()` with accepted measurements in the order of their time, `adjust()`
+/// with every adjustment of the NTP clock at once. Not thread-safe. Allocates only when
+/// constructed.
 
 #include <memory>
 #include <optional>
@@ -16,51 +21,86 @@ namespace gnomon {
 
 /// The statistics of `sourcestats`, `statistics.log` and dump files.
 struct SourceStatistics {
-    int samples = 0;              ///< NP: samples kept after the runs test
-    int runs = 0;                 ///< NR: runs of residuals of one sign
-    Duration span;                ///< newest minus oldest sample
-    double stddev_s = 0.0;        ///< of the residuals
-    double asymmetry = 0.0;       ///< estimated jitter asymmetry, −0.5…0.5
-    double min_delay_s = 0.0;
-    Estimate estimate;            ///< at `reference_time`
-    UtcTime reference_time;       ///< newest sample
-    double skew = 0.0;            ///< s/s, bound on frequency error
+    int samples = 0;                        ///< NP: samples kept after the runs test
+    int runs = 0;                           ///< NR: runs of residuals of one sign
+    Duration span;                          ///< newest minus oldest sample
+    double stddev_s = kUnknownDeviation_s;  ///< of the residuals
+    double asymmetry = 0.0;                 ///< estimated jitter asymmetry, −0.5…0.5
+    int asymmetry_run = 0;                  ///< for dump files
+    double min_delay_s = 0.0;               ///< 0: unknown
+    Estimate estimate;                      ///< of the history's line, at `reference_time`
+    UtcTime reference_time;                 ///< newest sample
+    double skew = kUnknownSkew;             ///< s/s, bound on frequency error
+    double stress = 0.0;                    ///< statistics.log
+    int dropped = 0;                        ///< "Bs" of statistics.log
+    double offset_s = 0.0;        ///< the line at the time asked for ("Offset" of sourcestats)
+    double offset_error_s = 0.0;  ///< bound on it: sd, skew since the best sample, root distance
+};
+
+/// The newest measurement, for `sources`.
+struct LastSample {
+    double measured_offset_s = 0.0;  ///< as measured
+    double offset_s = 0.0;           ///< adjusted for what was done to the clock since
+    double error_s = 0.0;            ///< half root delay plus root dispersion
+    UtcTime at;
 };
 
 /// What selection needs of a source; see `Selector`.
 struct SelectionData {
-    Estimate estimate;            ///< at the time asked for
+    Estimate estimate;   ///< at the time asked for
+    Estimate reference;  ///< at the newest sample
+    /// Standard deviation of measured offsets; not known (and not judged) without a regression.
     double stddev_s = 0.0;
+    bool stddev_known = false;
     double root_delay_s = 0.0;       ///< of the best recent sample, peer delay included
     double root_dispersion_s = 0.0;  ///< at the time asked for, peer dispersion and skew included
+    /// Root dispersion at the newest sample, standard deviation of the offset included: what
+    /// clients are told.
+    double reference_dispersion_s = 0.0;
+    /// Offset of the best sample, carried to the time asked for: centre of the interval.
+    double interval_offset_s = 0.0;
     double skew = 0.0;
     UtcTime first_sample;
     UtcTime last_sample;
     int samples = 0;
-    /// Enough samples: 3, or `max_samples` when that is less (chrony: maxsamples 1 selects at once).
+    /// Enough samples: 3, or `max_samples` when that is less (chrony: maxsamples 1 selects at
+    /// once).
     bool select_ok = false;
+
+    double root_distance_s() const noexcept { return 0.5 * root_delay_s + root_dispersion_s; }
 };
 
 class SourceFilter final : public SourceView {
 public:
     SourceFilter(const HistoryConfig& config, std::unique_ptr<Estimator> estimator);
+    /// With the default estimator.
+    explicit SourceFilter(const HistoryConfig& config);
 
-    void update(const Measurement& measurement);
+    /// Result as of SampleHistory::add(); `Insane` leaves everything as it was.
+    SampleHistory::AddResult update(const Measurement& measurement);
     void adjust(const ClockAdjustment& adjustment);
     void reset();
     /// A constant correction of measured offsets has changed by this much (`offset` command).
     void shift_offsets(double offset_s);
+    /// An unknown error of up to this much was added to the clock.
+    void add_dispersion(double dispersion_s) { history_.add_dispersion(dispersion_s); }
 
     std::optional<Estimate> estimate(UtcTime at) const { return estimator_->estimate(at); }
+    /// Empty until there is a sample.
     std::optional<SelectionData> selection_data(UtcTime at) const;
     SourceStatistics statistics(UtcTime at) const;
+    std::optional<LastSample> last_sample() const;
 
+    /// For the tests B and C: empty until six samples.
     std::optional<Prediction> predict(UtcTime at) const override;
-    int sample_count() const override;
+    int sample_count() const override { return history_.count(); }
+    double predicted_offset_s(UtcTime at) const override;
+    double skew_bound() const override;
 
     const SampleHistory& history() const noexcept { return history_; }
-    /// Dump files: replaces the history (oldest first) and replays it into the estimator.
-    void restore(const std::vector<Measurement>& samples);
+    /// Dump files: replaces the history (oldest first) and replays it into the estimator. False,
+    /// and everything forgotten, if the samples are not plausible (see SampleHistory::restore).
+    bool restore(const std::vector<Sample>& samples, int asymmetry_run, UtcTime now);
     const Estimator& estimator() const noexcept { return *estimator_; }
 
 private:

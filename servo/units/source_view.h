@@ -31,6 +31,17 @@ public:
     /// Number of samples the estimate rests on (after the runs test has dropped old ones); what
     /// `polltarget` is compared with.
     virtual int sample_count() const = 0;
+
+    /// Best guess of the offset at `at` with whatever there is: the line, the last sample, or 0. Poll
+    /// control compares it with what is then measured.
+    virtual double predicted_offset_s(UtcTime at) const {
+        const std::optional<Prediction> prediction = predict(at);
+        return prediction ? prediction->offset_s : 0.0;
+    }
+
+    /// Bound on the frequency error, s/s, never above 2000 ppm (which is also what is assumed while
+    /// nothing is known): our clock's drift over one exchange.
+    virtual double skew_bound() const { return 2000e-6; }
 };
 
 }  // namespace gnomon
