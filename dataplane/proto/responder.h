@@ -35,6 +35,7 @@
 namespace gnomon {
 
 class KeyTable;
+class SymmetricKey;
 class Responder;
 
 /// One response on its way out. Reusable; must live until the port has sent it.
@@ -55,23 +56,23 @@ private:
     friend class Responder;
 
     Responder* responder_ = nullptr;
-    std::array<std::uint8_t, kNtpMaxSize> bytes_{};
-    std::size_t size_ = 0;
+    std::array<std::uint8_t, kNtpMaxSize> bytes_;
+    std::size_t size_ = 0;  ///< with the MAC
+    std::size_t unsigned_size_ = 0;
     SocketAddress remote_;
     IpAddress local_;
     int interface_index_ = 0;
     bool want_stamp_ = false;
     bool save_ = false;  ///< remember the pair for the interleaved mode
     bool interleaved_ = false;
-    bool signed_ = false;
-    std::uint32_t key_id_ = 0;
+    const SymmetricKey* key_ = nullptr;
+    std::uint8_t version_ = 4;
     NtpTimestamp origin_;
     NtpTimestamp receive_;
-    NtpTimestamp taken_transmit_;
+    NtpTimestamp transmit_;  ///< of the previous response, in the interleaved mode
     ClockLine clock_;
     double smoothing_offset_s_ = 0.0;
-    SystemTime receive_system_;
-    const KeyTable* keys_ = nullptr;
+    SystemTime received_at_;
 };
 
 class Responder {
@@ -97,15 +98,18 @@ public:
 private:
     friend class Reply;
 
-    Drop judge(const RxDatagram& request, const AccessTable& access, const KeyTable* keys,
-               Reply& reply, ParsedPacket& packet, Mode& mode, bool& kiss) noexcept;
-    void write_header(const RxDatagram& request, const ServerState& state,
-                      const ParsedPacket& packet, Mode mode, bool kiss, Reply& reply) noexcept;
-    void choose_receive(UtcTime receive, Reply& reply) noexcept;
-    void decide_stamp(const RxDatagram& request, Reply& reply) noexcept;
+    struct Request;
+
+    Drop judge(Request& request) noexcept;
+    Drop authenticate_request(Request& request) noexcept;
+    void match_interleaved(Request& request, Reply& reply) noexcept;
+    void write_header(const Request& request, Reply& reply) noexcept;
+    void write_mono_root(const Request& request, Reply& reply, UtcTime received) noexcept;
+    void choose_receive(UtcTime received, Reply& reply) noexcept;
+    bool stamp_is_due(SystemTime now) noexcept;
     void complete(Reply& reply, SystemTime now, std::size_t position) noexcept;
-    NtpTimestamp fuzzed(UtcTime t) noexcept;
-    Drop drop(Drop reason) noexcept;
+    std::uint64_t random_bits(int count) noexcept;
+    Drop count(Drop reason) noexcept;
 
     /// Replies whose stamp is awaited, to learn the delay from the reading of the clock.
     struct Awaited {

@@ -54,7 +54,7 @@ struct ServerStats {
     std::array<std::uint64_t, kTimestampSources> ntp_rx_stamps{};
     std::array<std::uint64_t, kTimestampSources> ntp_tx_stamps{};
 
-    DropCounters drops;
+    std::array<std::uint64_t, static_cast<std::size_t>(Drop::Count)> drops{};  ///< index: Drop
     std::uint64_t requests = 0;
     std::uint64_t replies = 0;
 

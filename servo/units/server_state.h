@@ -43,6 +43,11 @@ struct ServerState {
     double dispersion_rate = 0.0;  ///< s/s
     /// Served-time smoothing (leap smear): added to served times and reference_time, s.
     double smoothing_offset_s = 0.0;
+    /// The scale that corrections of our time do not move (extension field F323): added to a receive
+    /// time it takes back every offset correction since the scale began; `mono_epoch` is the random
+    /// name of that beginning, 0 when there is no such scale.
+    double mono_offset_s = 0.0;
+    std::uint32_t mono_epoch = 0;
 
     double root_dispersion_at(UtcTime now) const noexcept {
         const double age_s = (now - reference_time).to_seconds();
