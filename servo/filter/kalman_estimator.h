@@ -70,36 +70,42 @@ private:
     static constexpr int kWanders = 11;
     static constexpr int kModels = kShapes * kWanders;
 
+    /// Shape and wander are by position: model i has shape i / kWanders, wander i % kWanders.
     struct Model {
         Eigen::Vector2d x = Eigen::Vector2d::Zero();
         Eigen::Matrix2d p = Eigen::Matrix2d::Zero();
         double log_weight = 0.0;
     };
     /// What the delays of the stored samples say.
-    struct DelayStatistics {
-        double base_s = 0.0;        ///< D, estimated
-        double base_error_s = 0.0;  ///< how far the smallest seen is above it, typically
-        double gauss_variance_s2 = 0.0;
-        double residual_variance_s2 = 0.0;
-        double floor_s2 = 0.0;
+    struct Noise {
+        double base_s = 0.0;        ///< smallest delay known
+        double base_error_s = 0.0;  ///< how far the smallest one seen is above D, typically
+        double gauss_s2 = 0.0;
+        double residual_s2 = 0.0;
+        double precision_s2 = 0.0;
         double asymmetry = 0.0;
+
+        double variance(int shape, const Sample& sample) const noexcept;
+        double corrected_offset(const Sample& sample) const noexcept {
+            return sample.offset_s + asymmetry * (sample.peer_delay_s - base_s);
+        }
     };
 
-    DelayStatistics delay_statistics(const SampleHistory& history) const noexcept;
-    void rerun(const SampleHistory& history, const DelayStatistics& delays, int count) noexcept;
-    void start(const Sample& sample, const DelayStatistics& delays) noexcept;
-    void step(const Sample& sample, const DelayStatistics& delays) noexcept;
-    void predict(double d_s) noexcept;
-    void open(double innovation_s, double d_s) noexcept;
-    void normalise() noexcept;
+    Noise noise_of(const SampleHistory& history) const noexcept;
+    void start(const Sample& sample, const Noise& noise) noexcept;
+    void step(const Sample& sample, const Noise& noise) noexcept;
+    bool surprised(double offset_s, double d_s, const std::array<double, kShapes>& r) noexcept;
+    double update_model(Model& model, double offset_s, double r) noexcept;
     void mix() noexcept;
 
     KalmanConfig config_;
-    std::array<double, kWanders> wanders_;
+    std::array<double, kWanders> wanders_{};
     std::array<Model, kModels> models_;
     std::array<double, kModels> weights_{};
     int samples_ = 0;
-    int surprises_ = 0;  ///< consecutive improbable innovations; the sign is theirs
+    int surprises_ = 0;  ///< improbable innovations in a row; its sign is theirs
+    double prior_frequency_ = 0.0;
+    double prior_frequency_sd_;
     UtcTime at_;
     Estimate mixture_;
 };

@@ -35,6 +35,8 @@ public:
     const char* name() const noexcept override { return "pi"; }
 
 private:
+    void take(const Sample& sample) noexcept;
+
     PiConfig config_;
     int samples_ = 0;
     UtcTime at_;

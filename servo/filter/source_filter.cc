@@ -1,0 +1,142 @@
+#include "servo/filter/source_filter.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gnomon {
+
+namespace {
+
+/// The tests B and C want some history before they refuse anything.
+constexpr int kMinSamplesForTests = 6;
+
+}  // namespace
+
+SourceFilter::SourceFilter(const HistoryConfig& config, std::unique_ptr<Estimator> estimator)
+    : history_(config), estimator_(std::move(estimator)) {}
+
+SourceFilter::SourceFilter(const HistoryConfig& config)
+    : SourceFilter(config, make_estimator("default")) {}
+
+SampleHistory::AddResult SourceFilter::update(const Measurement& measurement) {
+    const SampleHistory::AddResult result = history_.add(measurement);
+    if (result == SampleHistory::AddResult::Insane) return result;
+    if (result == SampleHistory::AddResult::OutOfOrder) estimator_->reset();
+    estimator_->update(history_);
+    return result;
+}
+
+void SourceFilter::adjust(const ClockAdjustment& adjustment) {
+    history_.adjust(adjustment);
+    estimator_->adjust(adjustment);
+}
+
+void SourceFilter::reset() {
+    history_.reset();
+    estimator_->reset();
+}
+
+void SourceFilter::shift_offsets(double offset_s) {
+    history_.shift_offsets(offset_s);
+    estimator_->shift_offsets(offset_s);
+}
+
+std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
+    const UtcTime reference = history_.empty() ? UtcTime() : history_.newest().at;
+    const std::optional<Estimate> now = estimator_->estimate(at);
+    const std::optional<Estimate> then = estimator_->estimate(reference);
+    if (history_.empty() || !now || !then) return std::nullopt;
+
+    const Sample& best = history_.best();
+    const HistoryLine& line = history_.line();
+    const double age_s = std::fabs((at - best.at).to_seconds());
+    const double reference_age_s = (reference - best.at).to_seconds();
+    SelectionData data;
+    data.estimate = *now;
+    data.reference = *then;
+    if (!history_.has_line()) {
+        // One or two samples set the time at most, never the frequency.
+        for (Estimate* e : {&data.estimate, &data.reference}) {
+            e->offset_s = history_.newest().offset_s;
+            e->frequency = 0.0;
+            e->frequency_sd = kUnknownSkew;
+            e->offset_frequency_covariance = 0.0;
+        }
+    }
+    data.stddev_s = line.stddev_s;
+    data.stddev_known = history_.has_line();
+    data.root_delay_s = best.root_delay_s;
+    data.root_dispersion_s = best.root_dispersion_s + age_s * line.skew;
+    data.reference_dispersion_s =
+        best.root_dispersion_s + reference_age_s * line.skew + then->offset_sd_s;
+    data.interval_offset_s = best.offset_s + age_s * data.reference.frequency;
+    data.skew = line.skew;
+    data.first_sample = history_.oldest().at;
+    data.last_sample = reference;
+    data.samples = history_.count();
+    data.select_ok = history_.selectable();
+    return data;
+}
+
+SourceStatistics SourceFilter::statistics(UtcTime at) const {
+    SourceStatistics s;
+    s.samples = history_.count();
+    s.asymmetry = history_.asymmetry();
+    s.asymmetry_run = history_.asymmetry_run();
+    if (history_.empty()) return s;
+    const HistoryLine& line = history_.line();
+    const Sample& best = history_.best();
+    s.runs = line.runs;
+    s.span = history_.span();
+    s.stddev_s = line.stddev_s;
+    s.min_delay_s = history_.min_delay_s();
+    s.estimate = Estimate{line.at,        line.offset_s,     line.offset_sd_s,
+                          line.frequency, line.frequency_sd, line.offset_frequency_covariance};
+    s.reference_time = line.at;
+    s.skew = line.skew;
+    s.stress = line.stress;
+    s.dropped = line.dropped;
+    s.offset_s = line.offset_at(at);
+    s.offset_error_s = line.offset_sd_s + (at - best.at).to_seconds() * line.skew +
+                       0.5 * best.root_delay_s + best.root_dispersion_s;
+    return s;
+}
+
+std::optional<LastSample> SourceFilter::last_sample() const {
+    if (history_.empty()) return std::nullopt;
+    const Sample& s = history_.newest();
+    return LastSample{s.measured_offset_s, s.offset_s, 0.5 * s.root_delay_s + s.root_dispersion_s,
+                      s.at};
+}
+
+std::optional<SourceView::Prediction> SourceFilter::predict(UtcTime at) const {
+    if (history_.count() < kMinSamplesForTests) return std::nullopt;
+    Prediction p;
+    p.offset_s = predicted_offset_s(at);
+    p.measurement_sd_s = history_.line().stddev_s;
+    p.min_delay_s = history_.min_delay_s();
+    p.skew = history_.line().skew;
+    p.last_sample = history_.newest().at;
+    return p;
+}
+
+double SourceFilter::predicted_offset_s(UtcTime at) const {
+    if (history_.empty()) return 0.0;
+    // One or two samples fix no frequency worth extrapolating.
+    if (history_.count() < kMinRegressionSamples) return history_.newest().offset_s;
+    const std::optional<Estimate> e = estimator_->estimate(at);
+    return e ? e->offset_s : history_.line().offset_at(at);
+}
+
+double SourceFilter::skew_bound() const {
+    return history_.empty() ? kUnknownSkew : std::min(history_.line().skew, kUnknownSkew);
+}
+
+bool SourceFilter::restore(const std::vector<Sample>& samples, int asymmetry_run, UtcTime now) {
+    reset();
+    if (!history_.restore(samples, asymmetry_run, now)) return false;
+    estimator_->update(history_);
+    return true;
+}
+
+}  // namespace gnomon
