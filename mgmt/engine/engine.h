@@ -40,6 +40,9 @@ struct EngineOptions {
     bool reload_samples = false;
     /// -4 or -6; Unspecified: both.
     IpAddress::Family family = IpAddress::Family::Unspecified;
+    /// How finely the system clock can be read, s, as measured at start (clock_reader.h);
+    /// `clockprecision` overrides it.
+    double measured_precision_s = 1e-6;
 };
 
 /// Where a command came from.

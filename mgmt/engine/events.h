@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "dataplane/wire/address.h"
+#include "servo/discipline/discipline_types.h"
 #include "servo/units/duration.h"
 #include "servo/units/ntp_types.h"
 #include "servo/units/time_point.h"
@@ -104,6 +105,10 @@ struct KeysLoaded {
     std::uint32_t count = 0;
 };
 struct AllSourcesReset {};
+/// "Dropping sample around leap second"
+struct SampleDroppedAtLeap {
+    SourceLabel source;
+};
 
 // --- Selection -------------------------------------------------------------------------------
 
@@ -114,16 +119,23 @@ struct SourceSelected {
 /// "Can't synchronise: …"
 struct CannotSynchronise {
     enum class Reason : std::uint8_t {
-        NoSources,     ///< "no sources"
-        NoSelectable,  ///< "no selectable sources (`unreachable` unreachable sources)"
-        NoAgreement,   ///< "no majority (no agreement among `total` sources)"
-        NoMajority,    ///< "no majority (only `agreeing` of `total` sources agree)"
+        NoSources,        ///< "no sources"
+        NoSelectable,     ///< "no selectable sources (`unreachable` unreachable sources)"
+        NoAgreement,      ///< "no majority (no agreement among `total` sources)"
+        NoMajority,       ///< "no majority (only `agreeing` of `total` sources agree)"
+        NoneAgrees,       ///< "no selectable sources", after the intersection
+        MissingRequired,  ///< "no required source in selectable sources"
+        TooFewSources,    ///< "not enough selectable sources"
     };
     Reason reason = Reason::NoSources;
     int unreachable = 0;
     int agreeing = 0;
     int total = 0;
     bool only_trusted = false;  ///< the counts are of "trusted sources"
+};
+/// "Unknown local refid in orphan mode"
+struct OrphanRefIdUnknown {
+    SourceLabel source;
 };
 struct FalsetickerDetected {
     SourceLabel source;
@@ -142,17 +154,10 @@ struct SourceUnacceptable {
 };
 
 // --- The clock -------------------------------------------------------------------------------
+// What the discipline tells under its own names is passed on as it is (discipline_types.h):
+// ClockWrong, ClockStepped, LeapEvent, TaiOffsetSet, SmoothingChanged, ClockChangeMail,
+// InitialOffset, NoSuitableSource, AdjustmentInvalid.
 
-/// At an update: `offset_s` reached `logchange`. chrony's message shows it negated.
-struct ClockWrong {
-    double offset_s = 0.0;
-};
-/// chrony's message shows it negated. `by_leap`: a leap second that we step ourselves.
-struct ClockStepped {
-    enum class Cause : std::uint8_t { MakestepLimit, Command, LeapSecond };
-    double offset_s = 0.0;
-    Cause cause = Cause::MakestepLimit;
-};
 /// "Could not step system clock"; the offset is slewed instead.
 struct ClockStepFailed {
     std::string error;
@@ -165,7 +170,8 @@ struct TimeJumpDetected {
     Duration jump;  ///< > 0: forward
 };
 /// "Adjustment of X seconds exceeds the allowed maximum of Y seconds (ignored / exiting)".
-/// chrony shows the offset negated. With `fatal` the engine asks to be shut down (exit status 1).
+/// > 0: the clock was behind, which is how it is printed. With `fatal` the engine asks to be shut
+/// down (exit status 1).
 struct MaxChangeExceeded {
     double offset_s = 0.0;
     double limit_s = 0.0;
@@ -192,29 +198,11 @@ struct FallbackDriftUsed {
     double frequency_ppm = 0.0;
     int interval_log2_s = 0;
 };
-/// "System clock status reset after leap second", "System clock TAI offset set to N" …
-struct TaiOffsetSet {
-    int offset_s = 0;
-};
-struct LeapInfo {
-    enum class Kind : std::uint8_t {
-        Announced,  ///< a leap second is pending: `leap`
-        Cancelled,  ///< "System clock status reset after leap second"
-        Slewing,    ///< "Adjusting system clock for leap second"
-        Ignored,    ///< "Ignoring leap second"
-    };
-    Kind kind = Kind::Announced;
-    Leap leap = Leap::Normal;
-};
 /// Where leap seconds are known from, or that it is of no use.
 struct LeapTableStatus {
     enum class Kind : std::uint8_t { ListUsed, ListUnreadable, ListExpired, ZoneUsed, ZoneInvalid };
     Kind kind = Kind::ListUsed;
     std::string name;
-};
-struct SmoothingChanged {
-    bool activated = false;  ///< else reset
-    bool leap_only = false;
 };
 struct LocalModeChanged {
     bool enabled = false;
@@ -294,9 +282,9 @@ struct TrackingRecord {
     UtcTime at;
     SourceLabel source;
     int stratum = 0;
-    double frequency_ppm = 0.0;  ///< of the clock; positive: gains; file: negated (positive: slow)
+    double frequency_ppm = 0.0;  ///< positive: the clock gains; file: the same sign
     double skew_ppm = 0.0;
-    double offset_s = 0.0;  ///< file: the same sign
+    double offset_s = 0.0;  ///< > 0: the clock was behind; file: negated
     Leap leap = Leap::Unsynchronised;
     int combined = 0;
     double offset_sd_s = 0.0;
@@ -323,15 +311,15 @@ struct SelectionRecord {
     double high_s = 0.0;
 };
 
-using Event =
-    std::variant<SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound,
-                 OnlineChanged, SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded,
-                 AllSourcesReset, SourceSelected, CannotSynchronise, FalsetickerDetected,
-                 SourceUnacceptable, ClockWrong, ClockStepped, ClockStepFailed, ClockControlFailed,
-                 TimeJumpDetected, MaxChangeExceeded, FrequencyRead, DriftFileUnreadable,
-                 InitialFrequency, FrequencyLimited, FallbackDriftUsed, TaiOffsetSet, LeapInfo,
-                 LeapTableStatus, SmoothingChanged, LocalModeChanged, ParameterChanged,
-                 ManualAdjustment, DumpFileLoaded, FileWriteFailed, ServerSocketFailed,
-                 MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord>;
+using Event = std::variant<
+    SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound, OnlineChanged,
+    SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded, AllSourcesReset,
+    SampleDroppedAtLeap, SourceSelected, CannotSynchronise, OrphanRefIdUnknown, FalsetickerDetected,
+    SourceUnacceptable, ClockWrong, ClockStepped, ClockStepFailed, ClockControlFailed,
+    ClockChangeMail, InitialOffset, NoSuitableSource, AdjustmentInvalid, TimeJumpDetected,
+    MaxChangeExceeded, FrequencyRead, DriftFileUnreadable, InitialFrequency, FrequencyLimited,
+    FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged, LocalModeChanged,
+    ParameterChanged, ManualAdjustment, DumpFileLoaded, FileWriteFailed, ServerSocketFailed,
+    MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord>;
 
 }  // namespace gnomon

@@ -18,17 +18,21 @@ bool NameQueue::mentions(PoolId pool) const {
                        [pool](const NameLookup& lookup) { return lookup.pool == pool; });
 }
 
-void NameQueue::resolve(const Now& now) {
+void NameQueue::resolve() {
     if (busy_) {
         again_ = true;
         return;
     }
     // The interval stays: a command that asks for a try now does not start the back-off anew.
-    timers_.cancel(timer_);
-    begin_round(now);
+    begin_round();
 }
 
-void NameQueue::begin_round(const Now&) {
+void NameQueue::handle_timeout(const Now& now) {
+    if (retry_at_ && now.mono >= *retry_at_) begin_round();
+}
+
+void NameQueue::begin_round() {
+    retry_at_.reset();
     lookups_.remove_if([this](const NameLookup& lookup) { return !client_.is_wanted(lookup); });
     if (lookups_.empty()) return;
     query(lookups_.begin());
@@ -78,8 +82,7 @@ void NameQueue::end_round(const Now& now) {
         return;
     }
     interval_log2_ = std::clamp(interval_log2_ + 1, kMinIntervalLog2, kMaxIntervalLog2);
-    timer_ = timers_.add(now.mono + Duration::from_s(kIntervalUnitS << interval_log2_),
-                         [this](const Now& later) { begin_round(later); });
+    retry_at_ = now.mono + Duration::from_s(kIntervalUnitS << interval_log2_);
 }
 
 }  // namespace gnomon

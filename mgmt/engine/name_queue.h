@@ -5,10 +5,11 @@
 
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 
 #include "mgmt/engine/services.h"
-#include "mgmt/engine/timer_queue.h"
+#include "servo/select/selector.h"
 
 namespace gnomon {
 
@@ -20,7 +21,7 @@ struct NameLookup {
     std::string name;
     IpAddress::Family family = IpAddress::Family::Unspecified;
     /// The source whose address is wanted; 0 for all the unresolved ones of `pool`.
-    std::uint32_t source = 0;
+    SourceId source = 0;
     PoolId pool = kNoPool;
     /// The address to be replaced; an `Id` one for a first resolution.
     SocketAddress current;
@@ -43,12 +44,14 @@ public:
 
 class NameQueue {
 public:
-    NameQueue(NameResolver& resolver, TimerQueue& timers, NameQueueClient& client)
-        : resolver_(resolver), timers_(timers), client_(client) {}
+    NameQueue(NameResolver& resolver, NameQueueClient& client)
+        : resolver_(resolver), client_(client) {}
 
     void add(NameLookup lookup) { lookups_.push_back(std::move(lookup)); }
     /// Begins a round now; while one is under way, asks for another one after it.
-    void resolve(const Now& now);
+    void resolve();
+    void handle_timeout(const Now& now);
+    MonoTime next_timeout() const { return retry_at_.value_or(MonoTime::max()); }
     void handle_resolved(NameResolver::QueryId query, const ResolvedName& answer, const Now& now);
 
     bool is_busy() const noexcept { return busy_; }
@@ -56,12 +59,11 @@ public:
     bool mentions(PoolId pool) const;
 
 private:
-    void begin_round(const Now& now);
+    void begin_round();
     void query(std::list<NameLookup>::iterator lookup);
     void end_round(const Now& now);
 
     NameResolver& resolver_;
-    TimerQueue& timers_;
     NameQueueClient& client_;
     std::list<NameLookup> lookups_;
     std::list<NameLookup>::iterator current_{};
@@ -69,7 +71,7 @@ private:
     bool again_ = false;
     NameResolver::QueryId last_query_ = 0;
     int interval_log2_ = 0;
-    TimerQueue::TimerId timer_ = TimerQueue::kNone;
+    std::optional<MonoTime> retry_at_;
 };
 
 }  // namespace gnomon

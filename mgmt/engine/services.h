@@ -96,6 +96,10 @@ public:
     virtual SysResult<void> write(const std::string& path, std::string_view text,
                                   std::uint32_t mode) = 0;
     virtual SysResult<void> remove(const std::string& path) = 0;
+    /// The TZif file of a zone of the system's time zone database ("right/UTC", `leapsectz`).
+    virtual SysResult<std::string> read_time_zone(const std::string& zone) {
+        return read("/usr/share/zoneinfo/" + zone);
+    }
 };
 
 /// Takes what the engine has to tell: log lines, log files, the event stream. Must not block.

@@ -1,0 +1,90 @@
+#pragma once
+
+/// `ServerAgent`: the serving side of the engine: who may ask, the client log, the responder, and
+/// whether the server's sockets are open at all (SRV-04).
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "dataplane/port/port.h"
+#include "dataplane/proto/access_table.h"
+#include "dataplane/proto/client_log.h"
+#include "dataplane/proto/responder.h"
+#include "dataplane/proto/server_stats.h"
+#include "dataplane/proto/timestamp_store.h"
+#include "dataplane/wire/mac.h"
+#include "mgmt/command/handlers.h"
+#include "mgmt/config/config.h"
+#include "mgmt/engine/services.h"
+#include "servo/units/measurement.h"
+#include "servo/units/server_state.h"
+
+namespace gnomon {
+
+class ServerAgent final : public command::AccessCommands {
+public:
+    /// `family`: Unspecified for both.
+    ServerAgent(const Config& config, const Services& services, IpAddress::Family family);
+
+    /// Applies the configured rules (but those with host names) and opens the sockets that are
+    /// needed.
+    void start();
+    void shutdown();
+
+    /// A rule whose host has been resolved.
+    void apply_rule(const AccessRule& rule, Port port, const IpAddress& address);
+
+    void handle_request(const RxDatagram& request, const ServerState& state, const KeyTable* keys);
+    void handle_transmit_stamp(const TxStampReport& report) {
+        responder_.on_transmit_stamp(report);
+    }
+    void adjust(const ClockAdjustment& adjustment) { store_.adjust(adjustment); }
+
+    /// A peer needs the server's socket of its family.
+    void add_user(IpAddress::Family family);
+    void remove_user(IpAddress::Family family);
+
+    /// Whether a command from this address is heard, counting it.
+    bool accept_command(const IpAddress& client, const Now& now);
+
+    command::Status allow(Port port, const command::AccessRule& rule, bool all) override;
+    command::Status deny(Port port, const command::AccessRule& rule, bool all) override;
+    bool is_allowed(Port port, const IpAddress& address) override;
+
+    command::ServerStatsReport stats() const;
+    command::ReportResult<command::ClientAccessReport> clients(const command::ClientRange& range,
+                                                               SystemTime now);
+
+    // For workers that answer besides this thread; all of them are safe to share as their headers
+    // say.
+    const AccessTable& access() const noexcept { return ntp_access_; }
+    ClientLog& client_log() noexcept { return log_; }
+    TimestampStore& timestamp_store() noexcept { return store_; }
+
+private:
+    command::Status set_rule(Port port, const command::AccessRule& rule, bool allow, bool all);
+    AccessTable& table(Port port) noexcept {
+        return port == Port::Ntp ? ntp_access_ : command_access_;
+    }
+    void update_sockets();
+    void update_socket(IpAddress::Family family, bool& open, int users);
+
+    const ServerConfig& config_;
+    const CommandConfig& command_config_;
+    Services services_;
+    IpAddress::Family family_;
+    AccessTable ntp_access_;
+    AccessTable command_access_;
+    ClientLog log_;
+    TimestampStore store_;
+    Responder responder_;
+    Reply reply_;
+    int v4_users_ = 0;
+    int v6_users_ = 0;
+    bool v4_open_ = false;
+    bool v6_open_ = false;
+    bool running_ = false;
+};
+
+}  // namespace gnomon
