@@ -33,6 +33,7 @@ NumberError parse_number(std::string_view text, T& value) {
 std::string quoted(const Word& word) { return "'" + word.text + "'"; }
 
 std::string range_text(IntRange range) {
+    if (range.min == IntRange{}.min && range.max == IntRange{}.max) return "a 32-bit integer";
     if (range.max >= std::numeric_limits<std::int32_t>::max()) {
         return fmt::format("at least {}", range.min);
     }
@@ -209,6 +210,10 @@ std::string_view closest(std::string_view text, const std::vector<std::string_vi
     std::size_t best = std::max<std::size_t>(1, text.size() / 3) + 1;
     std::string_view found;
     for (const std::string_view candidate : candidates) {
+        const std::size_t longer = std::max(text.size(), candidate.size());
+        const std::size_t shorter = std::min(text.size(), candidate.size());
+        // The difference in length is a lower bound, and free.
+        if (longer - shorter >= best) continue;
         const std::size_t distance = edit_distance(text, candidate);
         if (distance >= best || distance >= candidate.size()) continue;
         best = distance;
