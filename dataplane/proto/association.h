@@ -21,6 +21,8 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -120,7 +122,9 @@ struct SendOutput {
     SocketAddress remote;
     /// Client mode: from a fresh port; close the previous one. Else: from the server port.
     bool fresh_port = true;
-    std::uint64_t cookie = 0;  ///< for the transmit stamp
+    /// For the transmit stamp: the bits of the request's transmit timestamp (bytes 40 to 47), so that
+    /// a port that carries no cookies can read it from the payload it reports.
+    std::uint64_t cookie = 0;
 };
 /// Nothing more is expected: the client port can be closed.
 struct ClosePortOutput {};
@@ -291,7 +295,7 @@ private:
     void close_port();
     void update_reach(bool reachable);
     double transmit_delay_s(const LocalView& local, bool on_transmit) const;
-    bool is_near() const;
+    bool is_near(const LocalView& local) const;
     bool is_burst() const noexcept {
         return activity_ == Activity::BurstWasOffline || activity_ == Activity::BurstWasOnline;
     }
@@ -304,11 +308,12 @@ private:
     NtpTimestamp unique_stamp(UtcTime time, int precision,
                               std::initializer_list<NtpTimestamp> taken);
     std::size_t add_extensions(const LocalView& local, std::size_t length,
-                               const LocalStamp& receive, UtcTime receive_time);
-    void count_request(const LocalView& local);
+                               const LocalStamp& receive);
+    void count_request(const LocalView& local, bool sent);
 
     // association_receive.cc
-    PacketResult process_reply(const LocalView& local, const ReceivedPacket& packet, bool saved);
+    PacketResult process_reply(const LocalView& local, const ReceivedPacket& packet,
+                               const ParsedPacket& parsed, bool saved);
     bool save_reply(const LocalView& local, const ReceivedPacket& packet);
     void process_saved_reply(const LocalView& local);
     void judge(Reply& reply);
@@ -317,7 +322,7 @@ private:
     void apply_network_correction(Reply& reply, const Exchange& exchange, double precision_s) const;
     bool passes_test_a(const Reply& reply, const Exchange& exchange, double precision_s) const;
     bool is_no_loop(const LocalView& local, const Reply& reply) const;
-    int update_stamps(const Reply& reply);
+    void update_stamps(const Reply& reply);
     void accept_valid(const LocalView& local, Reply& reply);
     void take_status(const Reply& reply);
     void take_measurement(const LocalView& local, Reply& reply);
@@ -377,8 +382,10 @@ private:
     LocalStamp init_local_rx_;
 
     std::array<std::uint8_t, kNtpMaxSize> request_{};
-    std::uint64_t cookie_ = 0;
+    bool send_pending_ = false;
     std::optional<PollControl> poll_before_send_;  // to be restored when sending fails
+    bool port_open_ = false;
+    double back_off_s_ = 0.0;  // what a kiss of death added to the timer that is running
     std::unique_ptr<SavedReply> saved_;
     std::deque<AssociationOutput> outputs_;
     NtpReport report_;

@@ -92,7 +92,7 @@ struct ReplyRecord {
     bool authenticated = false;
     TimestampSource tx_source = TimestampSource::Daemon;
     TimestampSource rx_source = TimestampSource::Daemon;
-    int local_poll = 0;
+    int local_poll = 0;  ///< this and the score: after the measurement was accumulated
     double poll_score = 0.0;
 };
 
