@@ -31,6 +31,18 @@ constexpr int kSurprisesToOpen = 3;
 /// Only models of some weight have a say in what is a surprise.
 constexpr double kVotingWeight = 1e-3;
 
+/// Belief before any evidence: so many nepers per decade less above the ordinary wander.
+constexpr double kOrdinaryWander = 1e-9;
+constexpr double kWanderPrior = 3.0;
+
+/// Up to the first count the line of the history is the estimate; from the second one the bank.
+constexpr int kLineOnly = 4;
+constexpr int kBankOnly = 12;
+
+/// Few delays can be alike by chance: noise is taken to be larger by so many deviations per degree
+/// of freedom.
+constexpr double kDoubt = 5.0;
+
 constexpr double kMaxOffsetVariance_s2 = 1e20;
 constexpr double kMaxFrequencyVariance = 1.0;
 /// Nobody's stamps are better than a third of a nanosecond.
@@ -98,7 +110,7 @@ double KalmanEstimator::Noise::variance(int shape, const Sample& sample) const n
         case kGauss: return std::max(gauss_s2, floor_s2);
         case kQueue: {
             const double queue_s = std::max(sample.peer_delay_s - base_s, 0.0) + base_error_s;
-            return queue_s * queue_s / 12.0 + floor_s2;
+            return queue_scale * queue_s * queue_s / 12.0 + floor_s2;
         }
         default: return std::max(residual_s2, floor_s2);
     }
@@ -139,6 +151,10 @@ KalmanEstimator::Noise KalmanEstimator::noise_of(const SampleHistory& history) c
         const double variance_s2 = history.line().stddev_s * history.line().stddev_s;
         noise.residual_s2 = (free * variance_s2 + 3.0 * noise.gauss_s2) / (free + 3.0);
     }
+    const double doubt = 1.0 + kDoubt / (n - 2.0);
+    noise.gauss_s2 *= doubt * doubt;
+    noise.residual_s2 *= doubt * doubt;
+    noise.queue_scale = doubt * doubt;
     return noise;
 }
 
@@ -158,6 +174,7 @@ void KalmanEstimator::update(const SampleHistory& history) noexcept {
         step(newest, noise);
     }
     mix();
+    lean_on_line(history);
 }
 
 void KalmanEstimator::start(const Sample& sample, const Noise& noise) noexcept {
@@ -168,7 +185,9 @@ void KalmanEstimator::start(const Sample& sample, const Noise& noise) noexcept {
         m.x << noise.corrected_offset(sample), prior_frequency_;
         m.p << noise.variance(i / kWanders, sample), 0.0, 0.0,
             prior_frequency_sd_ * prior_frequency_sd_;
-        m.log_weight = 0.0;
+        // Before there is evidence, an oscillator is ordinary.
+        m.log_weight =
+            -kWanderPrior * std::max(std::log10(wanders_[i % kWanders] / kOrdinaryWander), 0.0);
     }
     weights_.fill(1.0 / kModels);
 }
@@ -274,6 +293,22 @@ void KalmanEstimator::mix() noexcept {
     }
     repair(p);
     mixture_ = Estimate{at_, mean(0), std::sqrt(p(0, 0)), mean(1), std::sqrt(p(1, 1)), p(0, 1)};
+}
+
+/// With a handful of samples neither noise nor wander can be known, and the line, which assumes least,
+/// is hard to beat. The bank takes over gradually.
+void KalmanEstimator::lean_on_line(const SampleHistory& history) noexcept {
+    if (samples_ >= kBankOnly || !history.has_line() || samples_ == 0) return;
+    const HistoryLine& line = history.line();
+    const double share =
+        std::min(1.0, static_cast<double>(kBankOnly - samples_) / (kBankOnly - kLineOnly));
+    const double offset_s = line.offset_s - mixture_.offset_s;
+    const double frequency = line.frequency - mixture_.frequency;
+    mixture_.offset_s += share * offset_s;
+    mixture_.frequency += share * frequency;
+    mixture_.offset_sd_s = std::hypot(mixture_.offset_sd_s, share * offset_s);
+    mixture_.frequency_sd = std::hypot(mixture_.frequency_sd, share * frequency);
+    mixture_.offset_frequency_covariance += share * share * offset_s * frequency;
 }
 
 void KalmanEstimator::adjust(const ClockAdjustment& adjustment) noexcept {

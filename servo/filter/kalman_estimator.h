@@ -80,6 +80,7 @@ private:
     struct Noise {
         double base_s = 0.0;        ///< smallest delay known
         double base_error_s = 0.0;  ///< how far the smallest one seen is above D, typically
+        double queue_scale = 1.0;   ///< doubt while there are few delays
         double gauss_s2 = 0.0;
         double residual_s2 = 0.0;
         double precision_s2 = 0.0;
@@ -97,6 +98,7 @@ private:
     bool surprised(double offset_s, double d_s, const std::array<double, kShapes>& r) noexcept;
     double update_model(Model& model, double offset_s, double r) noexcept;
     void mix() noexcept;
+    void lean_on_line(const SampleHistory& history) noexcept;
 
     KalmanConfig config_;
     std::array<double, kWanders> wanders_{};
