@@ -251,6 +251,7 @@ void Responder::complete(Reply& reply, SystemTime now, std::size_t position) noe
                     static_cast<std::uint8_t>(std::min<std::size_t>(position, 255)), lane};
     }
     if (reply.save_) {
+        reply.save_ = false;  // once, even if the port finishes a reply again after a failed send
         const UtcTime received =
             on_line(reply.clock_, reply.smoothing_offset_s_, reply.received_at_);
         store_.save(reply.receive_,

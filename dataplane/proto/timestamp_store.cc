@@ -112,7 +112,8 @@ void TimestampStore::update(NtpTimestamp receive, SystemTime transmit,
     ByteLockGuard guard(bucket.lock);
     if (!guard) return;
     Pair* pair = bucket.find(receive.bits(), epoch_.load(std::memory_order_relaxed));
-    if (pair == nullptr) return;
+    // With both kinds of stamps switched on, the software one may come after the hardware one.
+    if (pair == nullptr || pair->source > source) return;
     // The first estimate is a prediction and may be late by what it mispredicts.
     const Duration delay = transmit - pair->transmit();
     const Duration after = transmit - pair->receive_system;

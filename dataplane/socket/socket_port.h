@@ -23,6 +23,8 @@
 
 namespace gnomon {
 
+struct ReceivedControl;
+
 /// Turns stamps of a network interface into system time. The owner of the NIC clocks implements it.
 class HardwareStampConverter {
 public:
@@ -79,6 +81,13 @@ public:
 
 private:
     struct Buffers;
+
+    std::size_t receive_messages(std::size_t wanted, int flags) noexcept;
+    Stamp best_stamp(const ReceivedControl& control, std::size_t payload_length, bool transmit,
+                     SystemTime& now) const noexcept;
+    std::size_t send_chunk(std::span<const TxDatagram> datagrams);
+    std::size_t send_messages(std::size_t count);
+    std::uint32_t stamp_flags(const TxDatagram& datagram) const noexcept;
 
     UdpSocket socket_;
     Options options_;

@@ -1,0 +1,305 @@
+#include "dataplane/socket/socket_port.h"
+
+#include <linux/net_tstamp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "dataplane/socket/control_messages.h"
+#include "dataplane/socket/socket_address.h"
+#include "dataplane/wire/bytes.h"
+#include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/ip.h"
+#include "dataplane/wire/ntp_packet.h"
+
+namespace gnomon {
+
+namespace {
+
+constexpr std::size_t kMaxBatch = 64;
+/// An NTP packet of the greatest length with all headers below it, and a byte to see that one is
+/// longer.
+constexpr std::size_t kBufferSize = 1344;
+/// Standard deviation of a stamp that the daemon takes itself: scheduling, mostly.
+constexpr double kDaemonStampVarianceS2 = 1e-5 * 1e-5;
+
+/// The UDP payload of a frame as the error queue returns it: with an Ethernet header, or without one
+/// on tunnels.
+std::optional<UdpPacket> udp_in_frame(std::span<const std::uint8_t> frame) noexcept {
+    if (const auto ethernet = parse_ethernet(frame)) {
+        if (ethernet->ether_type == kEtherTypeIpv4 || ethernet->ether_type == kEtherTypeIpv6) {
+            return parse_ip_udp(frame.subspan(ethernet->size()), ChecksumPolicy::Trust).packet;
+        }
+    }
+    return parse_ip_udp(frame, ChecksumPolicy::Trust).packet;
+}
+
+}  // namespace
+
+SystemTime read_system_clock() noexcept {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return SystemTime::from_timespec(now);
+}
+
+/// Everything the system calls point into; allocated once.
+struct SocketPort::Buffers {
+    struct Message {
+        OsAddress address;
+        iovec io{};
+        alignas(cmsghdr) std::array<std::uint8_t, kReceiveControlSize> control;
+        std::array<std::uint8_t, kBufferSize> bytes;
+    };
+    struct Outgoing {
+        OsAddress address;
+        iovec io{};
+        alignas(cmsghdr) std::array<std::uint8_t, kSendControlSize> control;
+    };
+    /// Which cookie belongs to a payload whose stamp is awaited, by T2 and T3.
+    struct Awaited {
+        std::array<std::uint8_t, 16> key{};
+        std::uint64_t cookie = 0;
+    };
+
+    explicit Buffers(const Options& options)
+        : messages(options.batch),
+          headers(std::max(options.batch, options.send_batch)),
+          outgoing(options.send_batch) {}
+
+    /// Points the first `count` headers at the receive buffers.
+    void prepare_receive(std::size_t count) noexcept {
+        for (std::size_t i = 0; i < count; ++i) {
+            Message& message = messages[i];
+            message.io = {message.bytes.data(), message.bytes.size()};
+            msghdr& header = headers[i].msg_hdr;
+            header = msghdr{};
+            header.msg_name = message.address.get();
+            header.msg_namelen = OsAddress::capacity();
+            header.msg_iov = &message.io;
+            header.msg_iovlen = 1;
+            header.msg_control = message.control.data();
+            header.msg_controllen = message.control.size();
+            headers[i].msg_len = 0;
+        }
+    }
+
+    Awaited* awaited_slot(std::span<const std::uint8_t> payload) noexcept {
+        if (payload.size() < kNtpHeaderSize) return nullptr;
+        const std::uint64_t mixed =
+            (load_be64(payload, 32) ^ load_be64(payload, 40) << 1) * 0x9e3779b97f4a7c15ULL;
+        return &awaited[mixed >> 58];
+    }
+    void await(std::span<const std::uint8_t> payload, std::uint64_t cookie) noexcept {
+        if (Awaited* slot = awaited_slot(payload)) {
+            std::memcpy(slot->key.data(), payload.data() + 32, slot->key.size());
+            slot->cookie = cookie;
+        }
+    }
+    std::uint64_t cookie_of(std::span<const std::uint8_t> payload) noexcept {
+        Awaited* slot = awaited_slot(payload);
+        if (slot == nullptr ||
+            std::memcmp(slot->key.data(), payload.data() + 32, slot->key.size()) != 0) {
+            return 0;
+        }
+        return slot->cookie;
+    }
+
+    std::vector<Message> messages;
+    std::vector<mmsghdr> headers;
+    std::vector<Outgoing> outgoing;
+    std::array<Awaited, 64> awaited{};
+};
+
+SysResult<std::unique_ptr<SocketPort>> SocketPort::open(const SocketOptions& socket,
+                                                        const Options& options) {
+    SysResult<UdpSocket> opened = open_udp_socket(socket);
+    if (!opened) return Unexpected(opened.error());
+    return std::make_unique<SocketPort>(std::move(opened).value(), options);
+}
+
+SocketPort::SocketPort(UdpSocket socket, const Options& options)
+    : socket_(std::move(socket)), options_(options) {
+    options_.batch = std::clamp<std::size_t>(options_.batch, 1, kMaxBatch);
+    options_.send_batch = std::clamp<std::size_t>(options_.send_batch, 1, kMaxBatch);
+    buffers_ = std::make_unique<Buffers>(options_);
+}
+
+SocketPort::~SocketPort() = default;
+
+int SocketPort::fd() const noexcept { return socket_.fd.get(); }
+short SocketPort::poll_events() const noexcept {
+    return static_cast<short>(socket_.timestamping ? POLLIN | POLLPRI : POLLIN);
+}
+SysResult<SocketAddress> SocketPort::local() const { return local_address(socket_); }
+bool SocketPort::kernel_stamps() const noexcept { return socket_.timestamping; }
+IpAddress::Family SocketPort::family() const noexcept { return socket_.family; }
+int SocketPort::last_send_error() const noexcept { return last_send_error_; }
+
+std::size_t SocketPort::receive_messages(std::size_t wanted, int flags) noexcept {
+    wanted = std::min(wanted, options_.batch);
+    if (wanted == 0) return 0;
+    buffers_->prepare_receive(wanted);
+    mmsghdr* headers = buffers_->headers.data();
+    if (have_recvmmsg_) {
+        const int count =
+            recvmmsg(fd(), headers, static_cast<unsigned>(wanted), flags | MSG_DONTWAIT, nullptr);
+        if (count >= 0) return static_cast<std::size_t>(count);
+        if (errno != ENOSYS) return 0;
+        have_recvmmsg_ = false;
+    }
+    const ssize_t size = recvmsg(fd(), &headers[0].msg_hdr, flags | MSG_DONTWAIT);
+    if (size < 0) return 0;
+    headers[0].msg_len = static_cast<unsigned>(size);
+    return 1;
+}
+
+Stamp SocketPort::best_stamp(const ReceivedControl& control, std::size_t payload_length,
+                             bool transmit, SystemTime& now) const noexcept {
+    const bool need_clock = control.software.is_zero() || control.hardware_ns != 0;
+    if (need_clock && now.is_zero()) now = options_.clock();
+    if (control.hardware_ns != 0 && options_.converter != nullptr) {
+        HardwareStampConverter::Raw raw;
+        raw.interface_index = control.stamp_interface_index;
+        raw.ns = control.hardware_ns;
+        raw.frame_length = control.frame_length;
+        raw.payload_length = payload_length;
+        raw.family = socket_.family;
+        raw.transmit = transmit;
+        raw.now = now;
+        if (const auto stamp = options_.converter->convert(raw)) return *stamp;
+    }
+    if (!control.software.is_zero()) return {control.software, TimestampSource::Kernel, 0.0};
+    return {now, TimestampSource::Daemon, kDaemonStampVarianceS2};
+}
+
+std::size_t SocketPort::receive(std::span<RxDatagram> out) {
+    const std::size_t count = receive_messages(out.size(), 0);
+    std::size_t used = 0;
+    SystemTime now;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Buffers::Message& message = buffers_->messages[i];
+        const msghdr& header = buffers_->headers[i].msg_hdr;
+        const std::size_t size = buffers_->headers[i].msg_len;
+        if ((header.msg_flags & MSG_TRUNC) != 0 || size > message.bytes.size()) continue;
+        const ReceivedControl control = parse_control(header);
+        RxDatagram& datagram = out[used++];
+        datagram.payload = {message.bytes.data(), size};
+        datagram.remote = message.address.to_socket_address();
+        datagram.local = control.local;
+        datagram.interface_index = control.interface_index;
+        datagram.frame_length = control.frame_length;
+        datagram.stamp = best_stamp(control, size, false, now);
+    }
+    return used;
+}
+
+std::size_t SocketPort::send(std::span<const TxDatagram> datagrams) {
+    std::size_t sent = 0;
+    while (sent < datagrams.size()) {
+        const std::size_t wanted = std::min(datagrams.size() - sent, options_.send_batch);
+        const std::size_t taken = send_chunk(datagrams.subspan(sent, wanted));
+        sent += taken;
+        if (taken < wanted) break;
+    }
+    return sent;
+}
+
+std::size_t SocketPort::send_chunk(std::span<const TxDatagram> datagrams) {
+    mmsghdr* headers = buffers_->headers.data();
+    bool finishers = false;
+    for (std::size_t i = 0; i < datagrams.size(); ++i) {
+        const TxDatagram& datagram = datagrams[i];
+        Buffers::Outgoing& outgoing = buffers_->outgoing[i];
+        outgoing.io = {const_cast<std::uint8_t*>(datagram.payload.data()), datagram.payload.size()};
+        msghdr& header = headers[i].msg_hdr;
+        header = msghdr{};
+        if (!socket_.connected) {
+            outgoing.address.set(datagram.remote, datagram.interface_index);
+            header.msg_name = outgoing.address.get();
+            header.msg_namelen = outgoing.address.size();
+        }
+        header.msg_iov = &outgoing.io;
+        header.msg_iovlen = 1;
+        write_control(header, outgoing.control.data(), datagram, stamp_flags(datagram));
+        finishers = finishers || datagram.finisher != nullptr;
+    }
+    // From here on every nanosecond is between T3 and the wire.
+    if (finishers) {
+        const SystemTime now = options_.clock();
+        for (std::size_t i = 0; i < datagrams.size(); ++i) {
+            if (datagrams[i].finisher != nullptr) datagrams[i].finisher->finish(now, i);
+        }
+    }
+    const std::size_t taken = send_messages(datagrams.size());
+    for (std::size_t i = 0; i < taken; ++i) {
+        if (datagrams[i].want_stamp && datagrams[i].cookie != 0) {
+            buffers_->await(datagrams[i].payload, datagrams[i].cookie);
+        }
+    }
+    return taken;
+}
+
+std::uint32_t SocketPort::stamp_flags(const TxDatagram& datagram) const noexcept {
+    if (!datagram.want_stamp || !socket_.timestamping || socket_.always_transmit_stamps) return 0;
+    std::uint32_t flags = SOF_TIMESTAMPING_TX_SOFTWARE;
+    if (socket_.hardware_stamps) flags |= SOF_TIMESTAMPING_TX_HARDWARE;
+    return flags;
+}
+
+std::size_t SocketPort::send_messages(std::size_t count) {
+    mmsghdr* headers = buffers_->headers.data();
+    if (count > 1 && have_sendmmsg_) {
+        const int sent = sendmmsg(fd(), headers, static_cast<unsigned>(count), 0);
+        if (sent >= 0) return static_cast<std::size_t>(sent);
+        last_send_error_ = errno;
+        // A simulator's descriptors are unknown to system calls that it does not know.
+        if (errno != ENOSYS && errno != EBADF) return 0;
+        have_sendmmsg_ = false;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        if (sendmsg(fd(), &headers[i].msg_hdr, 0) < 0) {
+            last_send_error_ = errno;
+            return i;
+        }
+    }
+    return count;
+}
+
+std::size_t SocketPort::transmit_stamps(std::span<TxStampReport> out) {
+    const std::size_t count = receive_messages(out.size(), MSG_ERRQUEUE);
+    if (count == 0) {
+        // POLLERR without anything in the queue is a pending error (a port unreachable, say): fetch
+        // it, or poll would return at once for ever.
+        int error = 0;
+        socklen_t size = sizeof(error);
+        getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+        return 0;
+    }
+    std::size_t used = 0;
+    SystemTime now;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Buffers::Message& message = buffers_->messages[i];
+        const std::size_t size =
+            std::min<std::size_t>(buffers_->headers[i].msg_len, message.bytes.size());
+        const ReceivedControl control = parse_control(buffers_->headers[i].msg_hdr);
+        if (control.software.is_zero() && control.hardware_ns == 0) continue;
+        const auto udp = udp_in_frame({message.bytes.data(), size});
+        if (!udp) continue;
+        TxStampReport& report = out[used];
+        report.payload = udp->payload;
+        report.remote = udp->destination;
+        report.stamp = best_stamp(control, udp->payload.size(), true, now);
+        report.cookie = buffers_->cookie_of(udp->payload);
+        if (report.stamp.source != TimestampSource::Daemon) ++used;
+    }
+    return used;
+}
+
+}  // namespace gnomon

@@ -1,0 +1,309 @@
+#include "dataplane/socket/worker.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "dataplane/proto/responder.h"
+#include "dataplane/socket/socket_port.h"
+#include "dataplane/socket/spsc_ring.h"
+
+namespace gnomon {
+
+namespace {
+
+constexpr std::size_t kForwardRing = 64;
+/// Batches served before the other sockets and the stop request are looked at again.
+constexpr int kBatchesPerTurn = 16;
+
+/// xoshiro256** (Blackman and Vigna, 2018): enough for bits below the resolution of a stamp and for
+/// choosing which refused request is answered after all.
+class WorkerRandom final : public RandomSource {
+public:
+    explicit WorkerRandom(RandomSource& seed) {
+        for (std::uint64_t& word : state_) word = seed.next();
+        state_[0] |= 1;  // all zero is the one forbidden state
+    }
+    std::uint64_t next() override {
+        const std::uint64_t result = rotate(state_[1] * 5, 7) * 9;
+        const std::uint64_t t = state_[1] << 17;
+        state_[2] ^= state_[0];
+        state_[3] ^= state_[1];
+        state_[1] ^= state_[2];
+        state_[0] ^= state_[3];
+        state_[2] ^= t;
+        state_[3] = rotate(state_[3], 45);
+        return result;
+    }
+
+private:
+    static std::uint64_t rotate(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+    std::array<std::uint64_t, 4> state_{};
+};
+
+void notify(const FileDescriptor& event) noexcept {
+    const std::uint64_t one = 1;
+    // Full counter: the reader has been woken long ago.
+    [[maybe_unused]] const ssize_t written = write(event.get(), &one, sizeof(one));
+}
+
+}  // namespace
+
+struct WorkerPool::Shared {
+    const SeqLock<ServerState>* state = nullptr;
+    ClientLog* log = nullptr;
+    TimestampStore* store = nullptr;
+    WorkerPoolConfig config;
+    FileDescriptor stop_event;  ///< never read: once readable, it stays so for everybody
+    FileDescriptor forward_event;
+    std::uint16_t port = 0;
+
+    /// Workers look at the number in every batch and take the lock only when it has changed.
+    std::atomic<std::uint64_t> generation{0};
+    std::mutex mutex;
+    std::shared_ptr<const ServerTables> tables;
+};
+
+class WorkerPool::Worker {
+public:
+    Worker(Shared& shared, unsigned number, RandomSource& seed)
+        : shared_(shared),
+          number_(number),
+          random_(seed),
+          responder_(*shared.log, *shared.store, random_),
+          ring_(kForwardRing),
+          received_(shared.config.receive_batch),
+          reports_(shared.config.receive_batch),
+          replies_(std::make_unique<Reply[]>(shared.config.receive_batch)) {
+        outgoing_.reserve(shared.config.receive_batch);
+    }
+
+    void add_port(std::unique_ptr<SocketPort> port) { ports_.push_back(std::move(port)); }
+    bool has_port() const noexcept { return !ports_.empty(); }
+    void start() {
+        thread_ = std::thread([this] { run(); });
+    }
+    void join() {
+        if (thread_.joinable()) thread_.join();
+    }
+    const ServerCounters& counters() const noexcept { return responder_.counters(); }
+    SpscRing<ForwardedDatagram>& ring() noexcept { return ring_; }
+
+private:
+    void run();
+    void refresh_tables();
+    bool serve_batch(SocketPort& port);
+    void send_all(SocketPort& port);
+    bool is_forwarded(const RxDatagram& datagram) const noexcept;
+    void forward(const RxDatagram& datagram) noexcept;
+
+    Shared& shared_;
+    unsigned number_;
+    WorkerRandom random_;
+    Responder responder_;
+    SpscRing<ForwardedDatagram> ring_;
+    std::vector<std::unique_ptr<SocketPort>> ports_;
+    std::vector<RxDatagram> received_;
+    std::vector<TxStampReport> reports_;
+    std::unique_ptr<Reply[]> replies_;
+    std::vector<TxDatagram> outgoing_;
+    std::shared_ptr<const ServerTables> tables_;
+    std::uint64_t generation_ = ~std::uint64_t{0};
+    std::thread thread_;
+};
+
+void WorkerPool::Worker::run() {
+    if (shared_.config.on_start) shared_.config.on_start(number_);
+    std::vector<pollfd> fds;
+    fds.push_back({shared_.stop_event.get(), POLLIN, 0});
+    for (const auto& port : ports_) fds.push_back({port->fd(), port->poll_events(), 0});
+    while (true) {
+        if (poll(fds.data(), fds.size(), -1) < 0) {
+            if (errno == EINTR) continue;
+            return;
+        }
+        if (fds[0].revents != 0) return;
+        refresh_tables();
+        for (std::size_t i = 0; i < ports_.size(); ++i) {
+            SocketPort& port = *ports_[i];
+            const short events = fds[i + 1].revents;
+            if ((events & (POLLPRI | POLLERR)) != 0) {
+                const std::size_t count = port.transmit_stamps(reports_);
+                for (std::size_t r = 0; r < count; ++r) responder_.on_transmit_stamp(reports_[r]);
+            }
+            if ((events & POLLIN) != 0) {
+                for (int turn = 0; turn < kBatchesPerTurn && serve_batch(port); ++turn) {
+                }
+            }
+        }
+    }
+}
+
+void WorkerPool::Worker::refresh_tables() {
+    const std::uint64_t current = shared_.generation.load(std::memory_order_acquire);
+    if (current == generation_) return;
+    const std::lock_guard guard(shared_.mutex);
+    tables_ = shared_.tables;
+    generation_ = current;
+}
+
+/// True when the batch was full: there is likely more.
+bool WorkerPool::Worker::serve_batch(SocketPort& port) {
+    const std::size_t count = port.receive(received_);
+    if (count == 0) return false;
+    const ServerState state = shared_.state->load();
+    outgoing_.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+        const RxDatagram& datagram = received_[i];
+        if (is_forwarded(datagram)) {
+            forward(datagram);
+            continue;
+        }
+        Reply& reply = replies_[outgoing_.size()];
+        if (responder_.prepare(datagram, state, tables_->access, tables_->keys.get(), reply) ==
+            Drop::None) {
+            outgoing_.push_back(reply.datagram());
+        }
+    }
+    send_all(port);
+    return count == received_.size();
+}
+
+void WorkerPool::Worker::send_all(SocketPort& port) {
+    std::span<const TxDatagram> rest(outgoing_);
+    while (!rest.empty()) {
+        const std::size_t sent = port.send(rest);
+        if (sent == rest.size()) return;
+        // Unreachable destination, full buffer: whatever it is, the others shall not wait for it.
+        responder_.count_send_failure();
+        rest = rest.subspan(sent + 1);
+    }
+}
+
+/// Requests are served here whoever sends them; what else comes from a configured source belongs to
+/// its association.
+bool WorkerPool::Worker::is_forwarded(const RxDatagram& datagram) const noexcept {
+    if (tables_->forwarded.empty() || datagram.payload.empty()) return false;
+    if ((datagram.payload[0] & 7) == static_cast<unsigned>(Mode::Client)) return false;
+    return std::binary_search(tables_->forwarded.begin(), tables_->forwarded.end(),
+                              datagram.remote.ip);
+}
+
+void WorkerPool::Worker::forward(const RxDatagram& datagram) noexcept {
+    ForwardedDatagram* slot = ring_.begin_push();
+    if (slot == nullptr || datagram.payload.size() > slot->bytes.size()) return;
+    slot->datagram = datagram;
+    std::copy(datagram.payload.begin(), datagram.payload.end(), slot->bytes.begin());
+    ring_.end_push();
+    notify(shared_.forward_event);
+}
+
+WorkerPool::WorkerPool() : shared_(std::make_unique<Shared>()) {}
+
+WorkerPool::~WorkerPool() { stop(); }
+
+SysResult<std::unique_ptr<WorkerPool>> WorkerPool::start(const WorkerPoolConfig& config,
+                                                         const SeqLock<ServerState>& state,
+                                                         std::shared_ptr<const ServerTables> tables,
+                                                         ClientLog& log, TimestampStore& store,
+                                                         RandomSource& seed) {
+    std::unique_ptr<WorkerPool> pool(new WorkerPool());
+    Shared& shared = *pool->shared_;
+    shared.state = &state;
+    shared.log = &log;
+    shared.store = &store;
+    shared.config = config;
+    shared.config.receive_batch = std::clamp<std::size_t>(config.receive_batch, 1, 64);
+    shared.tables = std::move(tables);
+    shared.stop_event = FileDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    shared.forward_event = FileDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!shared.stop_event.is_open() || !shared.forward_event.is_open()) {
+        return Unexpected(SysError::last("eventfd"));
+    }
+
+    SocketPort::Options port_options;
+    port_options.batch = shared.config.receive_batch;
+    port_options.send_batch = config.send_batch;
+    std::optional<SysError> failure;
+    for (unsigned i = 0; i < config.threads; ++i) {
+        auto worker = std::make_unique<Worker>(shared, i, seed);
+        for (SocketOptions options : config.sockets) {
+            options.reuse_port = true;
+            // With port 0 the first socket decides for all.
+            if (options.local.port == 0) options.local.port = shared.port;
+            auto port = SocketPort::open(options, port_options);
+            if (!port) {
+                if (!failure) failure = port.error();
+                continue;
+            }
+            if (shared.port == 0) {
+                if (const auto local = (*port)->local(); local) shared.port = local.value().port;
+            }
+            worker->add_port(std::move(port).value());
+        }
+        if (!worker->has_port()) {
+            return Unexpected(failure.value_or(SysError{"workers without a socket", EINVAL}));
+        }
+        pool->workers_.push_back(std::move(worker));
+    }
+    try {
+        for (const auto& worker : pool->workers_) worker->start();
+    } catch (const std::system_error& error) {
+        pool->stop();
+        return Unexpected(SysError{"starting a server thread", error.code().value()});
+    }
+    return pool;
+}
+
+void WorkerPool::publish(std::shared_ptr<const ServerTables> tables) {
+    {
+        const std::lock_guard guard(shared_->mutex);
+        shared_->tables = std::move(tables);
+    }
+    shared_->generation.fetch_add(1, std::memory_order_release);
+}
+
+int WorkerPool::forward_fd() const noexcept { return shared_->forward_event.get(); }
+
+std::size_t WorkerPool::take_forwarded(std::span<ForwardedDatagram> out) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t size = read(shared_->forward_event.get(), &count, sizeof(count));
+    std::size_t taken = 0;
+    for (const auto& worker : workers_) {
+        while (taken < out.size()) {
+            ForwardedDatagram* slot = worker->ring().front();
+            if (slot == nullptr) break;
+            ForwardedDatagram& target = out[taken++];
+            const std::size_t length = slot->datagram.payload.size();
+            target.datagram = slot->datagram;
+            std::copy_n(slot->bytes.begin(), length, target.bytes.begin());
+            target.datagram.payload = {target.bytes.data(), length};
+            worker->ring().pop();
+        }
+    }
+    // What is left would otherwise wait for the next packet.
+    if (taken == out.size()) notify(shared_->forward_event);
+    return taken;
+}
+
+void WorkerPool::add_to(ServerStats& stats) const noexcept {
+    for (const auto& worker : workers_) stats.add(worker->counters());
+}
+
+std::size_t WorkerPool::size() const noexcept { return workers_.size(); }
+std::uint16_t WorkerPool::port() const noexcept { return shared_->port; }
+
+void WorkerPool::stop() {
+    notify(shared_->stop_event);
+    for (const auto& worker : workers_) worker->join();
+}
+
+}  // namespace gnomon
