@@ -13,8 +13,8 @@ SystemTime read_system_clock() noexcept;
 MonoTime read_mono_clock() noexcept;
 
 struct ClockPrecision {
-    double seconds = 1e-6;    ///< in [1e-9, 1]
-    Log2Seconds log2 = -20;   ///< rounded
+    double seconds = 1e-6;   ///< in [1e-9, 1]
+    Log2Seconds log2 = -20;  ///< rounded
 };
 
 /// The smallest positive increment of the real-time clock seen in a hundred: resolution or time to

@@ -35,7 +35,7 @@ class Discipline {
 public:
     /// What the clock driver is and does when we start.
     struct ClockProperties {
-        Frequency frequency;      ///< correction in force
+        Frequency frequency;  ///< correction in force
         Frequency max_frequency;
         bool can_leap = false;
     };
@@ -59,8 +59,9 @@ public:
     /// How long until `handle_timeout` wants to be called, ≥ 0.
     Duration next_timeout(Instant now) const;
 
-    /// At start, from the drift file.
-    void restore_drift(Instant now, const DriftRecord& record);
+    /// Once, before anything else: takes up the frequency of the drift file, and declares the clock
+    /// unsynchronised (to the kernel too).
+    void start(Instant now, const std::optional<DriftRecord>& drift);
     /// The follow-up of a selection. `random` blurs the reference time, so that the reply does not
     /// disclose the exact time of the last update.
     void update(Instant now, const ClockUpdate& update, std::uint32_t random);
@@ -72,8 +73,8 @@ public:
     /// of samples are not told. False if the correction is not sane.
     bool adjust_reference(Instant now, double offset_s, double frequency);
     /// `settime` of the manual reference: unsynchronised, but steered. Signs as everywhere.
-    void set_manual_reference(Instant now, UtcTime at, double offset_s, double frequency, double skew,
-                              std::uint32_t random);
+    void set_manual_reference(Instant now, UtcTime at, double offset_s, double frequency,
+                              double skew, std::uint32_t random);
 
     void set_mode(DisciplineMode mode) noexcept { mode_ = mode; }
     DisciplineMode mode() const noexcept { return mode_; }
@@ -154,10 +155,12 @@ private:
     Frequency compensated(Frequency correction) const noexcept;
 
     // discipline_leap.cc
-    void update_leap_status(Leap leap, std::optional<SystemTime> now, bool reset);
+    void update_leap_status(Instant now, Leap leap, bool reset);
+    void clear_leap_status(Instant now);
+    void apply_leap_status(Instant now, Leap leap, int leap_step_s, int tai_offset_s, bool reset);
     void set_leap_timer(SystemTime now);
     void start_leap(Instant now);
-    void end_leap();
+    void end_leap(Instant now);
     void command_leap(bool applied);
     LeapInfo lookup_leap(SystemTime now);
 
@@ -179,7 +182,7 @@ private:
     DisciplineMode mode_ = DisciplineMode::Normal;
     bool can_leap_ = false;
 
-    Frequency frequency_;              ///< base of the NTP clock without temperature compensation
+    Frequency frequency_;  ///< base of the NTP clock without temperature compensation
     double temperature_compensation_ = 0.0;
 
     // The reference we follow.
@@ -187,7 +190,7 @@ private:
     Stratum stratum_ = 0;
     RefId ref_id_;
     std::optional<SourceId> source_;
-    bool has_reference_ = false;       ///< else tracking.log shows 0.0.0.0
+    bool has_reference_ = false;  ///< else tracking.log shows 0.0.0.0
     UtcTime reference_time_;
     double skew_ = 1.0;
     double residual_frequency_ = 0.0;
@@ -212,7 +215,7 @@ private:
 
     // Leap second.
     Leap leap_ = Leap::Unsynchronised;
-    int leap_step_s_ = 0;              ///< +1 insert, −1 delete, 0 none
+    int leap_step_s_ = 0;  ///< +1 insert, −1 delete, 0 none
     int tai_offset_s_ = 0;
     std::int64_t leap_at_unix_s_ = 0;  ///< midnight of the next or last leap second
     bool leap_in_progress_ = false;

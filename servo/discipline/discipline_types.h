@@ -34,7 +34,7 @@ enum class LeapMode : std::uint8_t {
 /// `local`: serving time without (or in spite of) sources, SRV-10 … SRV-17.
 struct LocalReference {
     Stratum stratum = 10;
-    double distance_s = 1.0;       ///< root distance above which it takes over
+    double distance_s = 1.0;  ///< root distance above which it takes over
     bool orphan = false;
     double activate_s = 0.0;       ///< the root distance must once have been below; 0: no condition
     double wait_synced_s = 0.0;    ///< time since the last update while synchronised
@@ -65,17 +65,17 @@ enum class DisciplineMode : std::uint8_t {
 };
 
 struct DisciplineConfig {
-    double max_update_skew = 1000e-6;           ///< s/s
-    double correction_time_ratio = 3.0;         ///< `corrtimeratio`
+    double max_update_skew = 1000e-6;    ///< s/s
+    double correction_time_ratio = 3.0;  ///< `corrtimeratio`
     Frequency max_drift = Frequency::from_ppm(1e5);
     Frequency max_slew_rate = Frequency::from_ppm(1e6 / 12.0);
-    double max_clock_error = 1e-6;              ///< s/s
+    double max_clock_error = 1e-6;  ///< s/s
     Log2Seconds precision_log2 = -20;
     double precision_s = 1e-6;
     MakeStep make_step;
     std::optional<MaxChange> max_change;
     double log_change_s = 1.0;
-    std::optional<double> mail_change_s;        ///< threshold of `mailonchange`
+    std::optional<double> mail_change_s;  ///< threshold of `mailonchange`
     LeapMode leap_mode = LeapMode::System;
     std::optional<LocalReference> local;
     int fallback_drift_min_log2 = 0;
@@ -162,11 +162,12 @@ struct TimeJump {
     Duration by;
 };
 enum class LeapAction : std::uint8_t {
-    SetToInsert, SetToDelete,
-    ResetAfter,     ///< the kernel has done it
-    Cancelled,      ///< "set to not insert/delete"
-    SlewStarted,    ///< "Adjusting system clock for leap second"
-    Ignored,        ///< "Ignoring leap second"
+    SetToInsert,
+    SetToDelete,
+    ResetAfter,   ///< the kernel has done it
+    Cancelled,    ///< "set to not insert/delete"
+    SlewStarted,  ///< "Adjusting system clock for leap second"
+    Ignored,      ///< "Ignoring leap second"
 };
 struct LeapEvent {
     LeapAction action = LeapAction::Ignored;
@@ -199,7 +200,7 @@ struct TrackingLogRecord {
     Stratum stratum = 0;
     double frequency_ppm = 0.0;  ///< chrony's sign: fast is positive
     double skew_ppm = 0.0;
-    double offset_s = 0.0;       ///< > 0: the clock was behind; the log prints chrony's sign, −offset_s
+    double offset_s = 0.0;  ///< > 0: the clock was behind; the log prints chrony's sign, −offset_s
     Leap leap = Leap::Unsynchronised;
     int combined = 0;
     double offset_sd_s = 0.0;
@@ -210,22 +211,22 @@ struct TrackingLogRecord {
 };
 
 using DisciplineEvent =
-    std::variant<ClockWrong, ClockChangeMail, InitialOffset, NoSuitableSource, ModeEnded, ClockStepped,
-                 StepFailed, ChangeTooLarge, AdjustmentInvalid, FrequencyClamped, TimeJump, LeapEvent,
-                 TaiOffsetSet, LeapTableExpired, SmoothingChanged, LocalReferenceChanged,
-                 WriteDriftFile, TrackingLogRecord>;
+    std::variant<ClockWrong, ClockChangeMail, InitialOffset, NoSuitableSource, ModeEnded,
+                 ClockStepped, StepFailed, ChangeTooLarge, AdjustmentInvalid, FrequencyClamped,
+                 TimeJump, LeapEvent, TaiOffsetSet, LeapTableExpired, SmoothingChanged,
+                 LocalReferenceChanged, WriteDriftFile, TrackingLogRecord>;
 
 /// What `tracking` shows. Signs as chronyc's protocol has them where noted.
 struct DisciplineReport {
     RefId ref_id;
-    std::optional<SourceId> source;   ///< whose address goes with it
+    std::optional<SourceId> source;  ///< whose address goes with it
     Stratum stratum = 0;
     UtcTime reference_time;
     Leap leap = Leap::Unsynchronised;
-    double remaining_s = 0.0;         ///< NTP clock − system clock ("slow" when positive)
-    double last_offset_s = 0.0;       ///< > 0: the clock was behind
+    double remaining_s = 0.0;    ///< NTP clock − system clock ("slow" when positive)
+    double last_offset_s = 0.0;  ///< > 0: the clock was behind
     double rms_offset_s = 0.0;
-    double frequency_ppm = 0.0;       ///< fast is positive
+    double frequency_ppm = 0.0;           ///< fast is positive
     double residual_frequency_ppm = 0.0;  ///< fast is positive
     double skew_ppm = 0.0;
     double root_delay_s = 0.0;

@@ -21,11 +21,11 @@ public:
     bool enabled() const noexcept { return !averages_.empty(); }
 
     /// The clock was updated; `correction` is in force from now on.
-    void update(Frequency correction, Duration interval, Duration previous_interval);
+    void update(Frequency correction, Duration interval);
 
-    /// The last update was at `last_update`. Called while unsynchronised, and after each update to
-    /// schedule the first fallback. Returns a correction to apply at once.
-    std::optional<Frequency> schedule(MonoTime now, MonoTime last_update);
+    /// The last update was `unsynchronised` ago. Called when synchronisation is lost, and after each
+    /// update to schedule the first fallback. Returns a correction to apply at once.
+    std::optional<Frequency> schedule(MonoTime now, Duration unsynchronised);
 
     /// When the next fallback becomes active.
     std::optional<MonoTime> deadline() const noexcept { return deadline_; }
@@ -37,11 +37,12 @@ private:
         double correction = 0.0;
         double weight_s = 0.0;
     };
-    double period_s(int index) const noexcept;
+    const Average& average(int log2_s) const noexcept;
 
     int min_log2_ = 0;
+    int max_log2_ = 0;
     std::vector<Average> averages_;
-    int next_ = -1;  ///< index in use or scheduled; −1: none since the last update
+    int next_log2_ = 0;  ///< in use or scheduled; 0: none since the last update
     std::optional<MonoTime> deadline_;
 };
 

@@ -23,11 +23,11 @@ struct LeapInfo {
 };
 
 enum class LeapTableError : std::uint8_t {
-    BadEntry,         ///< a line that is neither comment nor "seconds offset"
-    NoUpdateLine,     ///< leap-seconds.list without #$
-    NoExpiryLine,     ///< leap-seconds.list without #@
-    TooLong,          ///< a line or the table exceeds its bound
-    NotTzif,          ///< wrong magic, or shorter than its own counts
+    BadEntry,      ///< a line that is neither comment nor "seconds offset"
+    NoUpdateLine,  ///< leap-seconds.list without #$
+    NoExpiryLine,  ///< leap-seconds.list without #@
+    TooLong,       ///< a line or the table exceeds its bound
+    NotTzif,       ///< wrong magic, or shorter than its own counts
 };
 const char* to_string(LeapTableError error) noexcept;
 

@@ -89,7 +89,7 @@ public:
     void step_applied(Duration by) noexcept;
 
     /// When `tick` wants to be called.
-    SystemTime slew_end() const noexcept { return start_ + slew_duration_; }
+    SystemTime slew_end() const noexcept { return slew_end_; }
 
     /// Call once per wake-up, before anything else. By how much somebody else has moved the system
     /// clock since the last call, if more than the threshold.
@@ -111,9 +111,9 @@ private:
     Duration remaining_;
     double remaining_fraction_ns_ = 0.0;  ///< in [−0.5, 0.5]
     double slew_ = 0.0;                   ///< s of remaining worked off per system second
-    Duration slew_duration_;
+    SystemTime slew_end_;                 ///< as planned
     double correction_area_s2_ = 0.0;
-    double lateness_s_ = 0.0;             ///< decaying maximum of how late slews ended
+    double lateness_s_ = 0.0;  ///< decaying maximum of how late slews ended
     std::optional<Frequency> pending_;
 
     SystemTime last_system_;

@@ -46,7 +46,7 @@ public:
         bool active = false;
         bool leap_only = false;
         double offset_s = 0.0;
-        double frequency_ppm = 0.0;        ///< > 0: served time runs faster
+        double frequency_ppm = 0.0;  ///< > 0: served time runs faster
         double wander_ppm_per_s = 0.0;
         double last_update_ago_s = 0.0;
         double remaining_s = 0.0;
