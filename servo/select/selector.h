@@ -262,24 +262,24 @@ private:
 
     Memory& memory_of(SourceId id);
     Memory* find_memory(SourceId id) noexcept;
+    Work* selected_work() noexcept;
+    double stratum_distance(const Work& work, int least_stratum) const noexcept;
+
     void begin(std::span<const Candidate> candidates, std::optional<SourceId> updated);
     Tally screen(UtcTime now);
     std::optional<SourceStatus> judge(Work& work, UtcTime now);
     void drop_stale_and_orphans(Tally& tally);
     bool postpone(const Tally& tally);
-    bool admit(Tally& tally);
-    bool prefer();
-    void update_scores(std::optional<SourceId> updated, bool preferred_only);
+    bool admit(const Tally& tally);
+    void prefer();
+    void update_scores(std::optional<SourceId> updated);
     bool change_selection();
-    void produce_update();
-    void mark_rest_as_before();
+    void produce_update(std::span<const Candidate> candidates);
 
     void set_status(Work& work, SourceStatus status);
     void mark(Work& work, SourceStatus status);
     void mark_ok(SourceStatus status);
     void lose_selection(std::optional<SelectionEvent> event);
-    Work* selected_work() noexcept;
-    double selection_distance(const Work& work, int min_stratum) const noexcept;
 
     SelectorConfig config_;
     std::optional<SourceId> selected_;
