@@ -45,6 +45,9 @@ public:
     void add_user(IpAddress::Family family);
     void remove_user(IpAddress::Family family);
 
+    /// Others can get time from us.
+    bool is_open() const noexcept { return v4_open_ || v6_open_; }
+
     /// Whether a command from this address is heard, counting it.
     bool accept_command(const IpAddress& client, const Now& now);
 
