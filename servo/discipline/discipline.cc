@@ -149,7 +149,6 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
     if (!offset_allowed(offset_s)) return;
 
     const double root_distance_before_s = root_delay_s_ / 2.0 + root_dispersion_s(now_utc);
-    if (synchronised_ && manual) unsynchronised_since_ = now.mono;
     synchronised_ = !manual;
     stratum_ = static_cast<Stratum>(update.stratum + 1);
     ref_id_ = update.ref_id;
@@ -183,7 +182,11 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
     reference_time_ = reference_time_ - Duration::from_seconds(random / 4294967295.0);
 
     log_tracking(now_utc, update.combined, offset_s, remaining_s, root_distance_before_s);
-    const Duration interval = Duration::from_seconds(interval_s);
+    remember_update(now, offset_s, Duration::from_seconds(interval_s));
+    reference_adjustments_ = 0;
+}
+
+void Discipline::remember_update(Instant now, double offset_s, Duration interval) {
     if (drift_schedule_ && drift_schedule_->update(interval)) {
         events_.emplace_back(WriteDriftFile{drift_record()});
     }
@@ -202,7 +205,6 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
         mean_square_moving_ = mean_square_offset_s2_ > 0.0 && mean_square_offset_s2_ < square_s2;
         mean_square_offset_s2_ = square_s2;
     }
-    reference_adjustments_ = 0;
 }
 
 bool Discipline::adjust_reference(Instant now, double offset_s, double frequency) {
@@ -375,7 +377,6 @@ void Discipline::set_frequency(Instant now, Frequency correction) {
 }
 
 bool Discipline::request_step(Instant now, double offset_s, StepReason reason) {
-    if (offset_s == 0.0) return true;
     if (!is_sane(UtcTime::from_ns(now.system.ns()), offset_s)) return false;
     pending_step_ = PendingStep{offset_s, reason};
     return true;

@@ -137,10 +137,10 @@ private:
         From from = From::Nothing;
         double dispersion_s = 0.0;
     };
-    struct UpdateDetails;
 
     // discipline.cc
     void follow(Instant now, const ClockUpdate& update, bool manual, std::uint32_t random);
+    void remember_update(Instant now, double offset_s, Duration interval);
     bool offset_allowed(double offset_s);
     bool step_wanted(double offset_s);
     bool is_sane(UtcTime t, double offset_s);

@@ -127,7 +127,8 @@ ServerState Discipline::server_state(Instant now, std::uint32_t random, bool smo
             state.root_dispersion_s = 1.0;
             break;
     }
-    state.synchronised = state.leap != Leap::Unsynchronised;
+    // During a leap second `leap` alone says that the time is in doubt.
+    state.synchronised = served.from != Served::From::Nothing;
 
     if (smoothed && smoothing_.enabled()) {
         // Clients of a smearing server must not correct the same leap second on their own.

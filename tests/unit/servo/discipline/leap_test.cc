@@ -39,7 +39,9 @@ TEST(LeapSecond, SystemModeArmsTheKernelOnceAndSetsTai) {
 
     machine.run(Duration::from_seconds(3599.8));
     EXPECT_EQ(machine.state().leap, Leap::Unsynchronised);  // in progress
-    machine.driver.disturb(Duration::from_s(-1));           // the kernel
+    EXPECT_TRUE(machine.state().synchronised);
+    EXPECT_EQ(machine.state().stratum, 2);
+    machine.driver.disturb(Duration::from_s(-1));  // the kernel
     machine.run(Duration::from_s(4));
     EXPECT_EQ(machine.driver.leaps.back(), std::make_pair(Leap::Normal, 34));
     EXPECT_EQ(machine.state().leap, Leap::Normal);
