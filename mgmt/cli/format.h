@@ -13,6 +13,9 @@
 
 namespace gnomon::cli {
 
+/// By how much a clock is ahead that is behind by `offset_s`; never a negative zero.
+inline double ahead(double offset_s) { return 0.0 - offset_s; }
+
 /// A table of sources: its header, and what `-v` explains above it. `extra` columns for names.
 struct TableHead {
     std::string_view header;

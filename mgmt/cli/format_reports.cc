@@ -49,7 +49,7 @@ Record tracking_record(const command::TrackingReport& r, std::string_view name) 
         .literal("\nSystem time     : ")
         .offset_words("system_time_slow_s", r.system_offset_s, 9)
         .literal(" of NTP time\nLast offset     : ")
-        .real("last_offset_s", -r.last_offset_s, kSigned9)
+        .real("last_offset_s", ahead(r.last_offset_s), kSigned9)
         .literal(" seconds\nRMS offset      : ")
         .real("rms_offset_s", r.rms_offset_s, kSeconds9)
         .literal(" seconds\nFrequency       : ")
@@ -254,7 +254,7 @@ Record smoothing_record(const command::SmoothingReport& r) {
 Record settime_record(const command::SettimeReport& r) {
     Record record;
     record.literal("Clock was ")
-        .real("clock_fast_s", -r.offset_s, {2})
+        .real("clock_fast_s", ahead(r.offset_s), {2})
         .literal(" seconds fast.  Frequency change = ")
         .real("frequency_change_ppm", r.frequency_change_ppm, {2})
         .literal("ppm, new frequency = ")

@@ -161,9 +161,9 @@ Record source_record(const command::SourceReport& r, std::string_view name, int 
         .literal("  ")
         .ago("last_rx_ago_s", r.last_sample_ago_s)
         .literal("  ")
-        .signed_span("adjusted_offset_s", -r.adjusted_offset_s)
+        .signed_span("adjusted_offset_s", ahead(r.adjusted_offset_s))
         .literal("[")
-        .signed_span("measured_offset_s", -r.measured_offset_s)
+        .signed_span("measured_offset_s", ahead(r.measured_offset_s))
         .literal("] +/- ")
         .span("error_s", r.error_s)
         .literal("\n");
@@ -184,7 +184,7 @@ Record source_stats_record(const command::SourceStatsReport& r, std::string_view
         .literal(" ")
         .ppm("skew_ppm", r.skew_ppm)
         .literal("  ")
-        .signed_span("offset_s", -r.offset_s)
+        .signed_span("offset_s", ahead(r.offset_s))
         .literal("  ")
         .span("standard_deviation_s", r.standard_deviation_s)
         .literal("\n");
@@ -208,9 +208,9 @@ Record select_record(const command::SelectReport& r, std::string_view name, int 
         .literal(" ")
         .real("score", r.score, {1, false, 5})
         .literal(" ")
-        .signed_span("offset_low_s", -r.offset_high_s)
+        .signed_span("offset_low_s", ahead(r.offset_high_s))
         .literal(" ")
-        .signed_span("offset_high_s", -r.offset_low_s)
+        .signed_span("offset_high_s", ahead(r.offset_low_s))
         .literal("  ")
         .leap_letter("leap", r.leap)
         .literal("\n");
@@ -277,11 +277,11 @@ Record manual_record(const command::ManualSample& s, int index) {
         .literal(" ")
         .log_date("time_s", s.at)
         .literal(" ")
-        .real("slewed_offset_s", -s.slewed_offset_s, {2, false, 10})
+        .real("slewed_offset_s", ahead(s.slewed_offset_s), {2, false, 10})
         .literal(" ")
-        .real("original_offset_s", -s.original_offset_s, {2, false, 10})
+        .real("original_offset_s", ahead(s.original_offset_s), {2, false, 10})
         .literal(" ")
-        .real("residual_s", -s.residual_s, {2, false, 10})
+        .real("residual_s", ahead(s.residual_s), {2, false, 10})
         .literal("\n");
     return record;
 }

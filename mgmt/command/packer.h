@@ -113,7 +113,7 @@ public:
     }
     void flag(bool& value) noexcept { value = take<std::uint32_t>() != 0; }
     void real(double& value) noexcept { value = decode_float(take<std::uint32_t>()); }
-    void negated(double& value) noexcept { value = -decode_float(take<std::uint32_t>()); }
+    void negated(double& value) noexcept { value = 0.0 - decode_float(take<std::uint32_t>()); }
     void ref_id(RefId& value) noexcept { number(value.value); }
     void character(char& value) noexcept { value = static_cast<char>(byte()); }
     void leap8(Leap& value) noexcept { code(value); }

@@ -1,0 +1,238 @@
+#include "mgmt/cli/commands.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "mgmt/cli/program.h"
+
+namespace gnomon::cli {
+namespace {
+
+using command::Command;
+using command::Status;
+
+class FakeChannel : public Channel {
+public:
+    std::optional<Reply> exchange(Command command, const command::RequestBody& body) override {
+        requests.emplace_back(command, body);
+        const auto found = replies.find(command);
+        return found == replies.end() ? std::optional<Reply>() : found->second;
+    }
+    void set_timeout(std::chrono::milliseconds initial) override { timeout = initial; }
+    void set_retries(int count) override { retries = count; }
+
+    std::map<Command, Reply> replies;
+    std::vector<std::pair<Command, command::RequestBody>> requests;
+    std::chrono::milliseconds timeout{0};
+    int retries = -1;
+};
+
+class FakeResolver : public Resolver {
+public:
+    std::vector<IpAddress> addresses(const std::string& name) override {
+        const auto literal = IpAddress::parse(name);
+        return literal ? std::vector<IpAddress>{*literal} : std::vector<IpAddress>();
+    }
+    std::string name(const IpAddress&) override { return "a-rather-long-name.of.example.net"; }
+    void set_family(IpAddress::Family) override {}
+};
+
+class FakeTerminal : public Terminal {
+public:
+    void out(std::string_view text) override { output += text; }
+    void error(std::string_view line) override { errors += std::string(line) + "\n"; }
+    bool flush() override { return true; }
+    bool sleep(double seconds) override {
+        slept_s += seconds;
+        return true;
+    }
+    bool stop_requested() override { return false; }
+
+    std::string output;
+    std::string errors;
+    double slept_s = 0.0;
+};
+
+class Commands : public ::testing::Test {
+protected:
+    bool run(std::string_view line) {
+        terminal.output.clear();
+        terminal.errors.clear();
+        return process_line(session, line);
+    }
+    void answer(Command command, command::ReplyBody body) {
+        channel.replies[command] = Reply{Status::Success, std::move(body)};
+    }
+    void refuse(Command command, Status status) {
+        channel.replies[command] = Reply{status, command::NoArguments{}};
+    }
+
+    Settings settings;
+    FakeChannel channel;
+    FakeResolver resolver;
+    FakeTerminal terminal;
+    Session session{settings, channel, resolver, terminal};
+};
+
+TEST_F(Commands, TableHasEveryCommandOnce) {
+    const auto& table = command_table();
+    EXPECT_EQ(table.size(), 62U);
+    for (std::size_t i = 1; i < table.size(); ++i) EXPECT_LT(table[i - 1].name, table[i].name);
+}
+
+TEST_F(Commands, ActionsShowTheirStatus) {
+    answer(Command::Makestep, command::NoArguments{});
+    EXPECT_TRUE(run("makestep"));
+    EXPECT_EQ(terminal.output, "200 OK\n");
+    refuse(Command::Makestep, Status::Unauthorised);
+    EXPECT_FALSE(run("makestep"));
+    EXPECT_EQ(terminal.output, "501 Not authorised\n");
+    refuse(Command::Accheck, Status::AccessDenied);
+    EXPECT_TRUE(run("accheck 192.0.2.1"));
+    EXPECT_EQ(terminal.output, "209 Access denied\n");
+    refuse(Command::Makestep, static_cast<Status>(4711));
+    EXPECT_FALSE(run("makestep"));
+    EXPECT_EQ(terminal.output, "520 Got unexpected error from daemon\n");
+}
+
+TEST_F(Commands, SilenceIs506AndAnotherReplyIs508) {
+    EXPECT_FALSE(run("tracking"));
+    EXPECT_EQ(terminal.output, "506 Cannot talk to daemon\n");
+    answer(Command::Tracking, command::ActivityReport{});
+    EXPECT_FALSE(run("tracking"));
+    EXPECT_EQ(terminal.output, "508 Bad reply from daemon\n");
+    channel.replies[Command::Tracking] = Reply{Status::Success, std::nullopt};
+    EXPECT_FALSE(run("tracking"));
+    EXPECT_EQ(terminal.output, "508 Bad reply from daemon\n");
+}
+
+TEST_F(Commands, UnknownCommandsAreErrorsAndEmptyLinesAreNot) {
+    EXPECT_FALSE(run("nonsense"));
+    EXPECT_EQ(terminal.errors, "Unrecognized command\n");
+    EXPECT_FALSE(run("Tracking"));
+    EXPECT_TRUE(run("  # comment"));
+    EXPECT_EQ(terminal.output, "");
+}
+
+TEST_F(Commands, EndDotFollowsEachResponse) {
+    settings.end_dot = true;
+    answer(Command::Dump, command::NoArguments{});
+    run("dump");
+    EXPECT_EQ(terminal.output, "200 OK\n.\n");
+}
+
+TEST_F(Commands, LongHostNamesAreCutWithAMark) {
+    answer(Command::SourceCount, command::SourceCountReport{1});
+    command::SourceReport source;
+    source.address = *IpAddress::parse("192.0.2.1");
+    answer(Command::SourceData, source);
+    EXPECT_TRUE(run("sources"));
+    EXPECT_NE(terminal.output.find("^? a-rather-long-name.of.ex>    "), std::string::npos);
+    settings.no_dns = true;
+    EXPECT_TRUE(run("sources"));
+    EXPECT_NE(terminal.output.find("^? 192.0.2.1 "), std::string::npos);
+}
+
+TEST_F(Commands, UnprintableSourceNamesAreNotShown) {
+    settings.source_names = true;
+    answer(Command::SourceCount, command::SourceCountReport{1});
+    answer(Command::SourceData, command::SourceReport{});
+    answer(Command::NtpSourceName, command::SourceNameReport{"evil\x1b[2J"});
+    EXPECT_TRUE(run("sources"));
+    EXPECT_NE(terminal.output.find("^? ?  "), std::string::npos);
+}
+
+TEST_F(Commands, UnresolvedSourcesAreShownOnRequest) {
+    answer(Command::SourceCount, command::SourceCountReport{1});
+    command::SourceReport source;
+    source.address = IpAddress::id(1);
+    answer(Command::SourceData, source);
+    settings.format = Format::Csv;
+    run("sources");
+    EXPECT_EQ(terminal.output, "");
+    run("sources -a");
+    EXPECT_EQ(terminal.output.substr(0, 18), "^,?,ID#0000000001,");
+}
+
+TEST_F(Commands, JsonListsAreArraysAndErrorsAreObjects) {
+    settings.format = Format::Json;
+    answer(Command::SourceCount, command::SourceCountReport{2});
+    answer(Command::SourceStats, command::SourceStatsReport{});
+    EXPECT_TRUE(run("sourcestats"));
+    const auto json = nlohmann::json::parse(terminal.output);
+    ASSERT_EQ(json.size(), 2U);
+    EXPECT_EQ(json[0]["samples"], 0);
+    refuse(Command::SourceStats, Status::Unauthorised);
+    EXPECT_FALSE(run("sourcestats"));
+    EXPECT_EQ(nlohmann::json::parse(terminal.output)["status"], 2);
+    answer(Command::Activity, command::ActivityReport{});
+    EXPECT_TRUE(run("activity"));
+    EXPECT_EQ(nlohmann::json::parse(terminal.output)["online"], 0);
+}
+
+TEST_F(Commands, WaitsyncTriesUntilTheLimitsHold) {
+    command::TrackingReport report;
+    report.ref_id = RefId::local();
+    answer(Command::Tracking, report);
+    EXPECT_FALSE(run("waitsync 3 0 0 0.01"));
+    EXPECT_NEAR(terminal.slept_s, 0.2, 1e-9);
+    report.ref_id = RefId::from_text("GPS");
+    report.system_offset_s = -0.5;
+    answer(Command::Tracking, report);
+    EXPECT_FALSE(run("waitsync 1 0.1"));
+    EXPECT_TRUE(run("waitsync 1 0.6"));
+    EXPECT_EQ(terminal.output, "try: 1, refid: 47505300, correction: 0.500000000, skew: 0.000\n");
+}
+
+TEST_F(Commands, ClientsPageThroughTheTableAndEndWithADaemonThatDoesNot) {
+    command::ClientAccessReport page;
+    page.indices = 100;
+    page.next_index = 8;
+    page.clients.resize(8);
+    answer(Command::ClientAccesses, page);
+    EXPECT_TRUE(run("clients -p 5 -r"));
+    ASSERT_EQ(channel.requests.size(), 2U);
+    const auto& range = std::get<command::ClientRange>(channel.requests[1].second);
+    EXPECT_EQ(range.first_index, 8U);
+    EXPECT_EQ(range.min_hits, 5U);
+    EXPECT_TRUE(range.reset);
+}
+
+TEST_F(Commands, ClientSettingsStayInTheClient) {
+    EXPECT_TRUE(run("timeout 250"));
+    EXPECT_EQ(channel.timeout.count(), 250);
+    EXPECT_FALSE(run("timeout 99"));
+    EXPECT_EQ(terminal.errors, "Timeout 99 is too short\n");
+    EXPECT_TRUE(run("retries 0"));
+    EXPECT_EQ(channel.retries, 0);
+    EXPECT_FALSE(run("retries 31"));
+    EXPECT_TRUE(run("dns -n"));
+    EXPECT_TRUE(settings.no_dns);
+    EXPECT_TRUE(run("password x"));
+    EXPECT_TRUE(channel.requests.empty());
+    EXPECT_TRUE(run("quit"));
+    EXPECT_TRUE(session.quit_requested());
+}
+
+TEST_F(Commands, KeygenMakesKeysOfTheTypesLength) {
+    EXPECT_TRUE(run("keygen"));
+    EXPECT_EQ(terminal.output.substr(0, 11), "1 SHA1 HEX:");
+    EXPECT_EQ(terminal.output.size(), 11U + 40 + 1);
+    EXPECT_TRUE(run("keygen 7 AES128 512"));
+    EXPECT_EQ(terminal.output.size(), std::string("7 AES128 HEX:").size() + 32 + 1);
+    EXPECT_TRUE(run("keygen 2 MD5 8"));
+    EXPECT_EQ(terminal.output.size(), std::string("2 MD5 HEX:").size() + 20 + 1);
+    EXPECT_FALSE(run("keygen 1 NONSENSE"));
+    EXPECT_FALSE(run("keygen x"));
+}
+
+TEST(Identity, FollowsTheNameOfTheProgram) {
+    EXPECT_EQ(Identity::from_program_path("/usr/bin/chronyc").default_hosts,
+              "/run/chrony/chronyd.sock,127.0.0.1,::1");
+    EXPECT_EQ(Identity::from_program_path("gnomonc").default_hosts,
+              "/run/gnomon/gnomond.sock,127.0.0.1,::1");
+}
+
+}  // namespace
+}  // namespace gnomon::cli
