@@ -40,6 +40,14 @@ AssociationConfig sanitised(AssociationConfig config) noexcept {
     return config;
 }
 
+NtpReport blank_report(const SocketAddress& remote) {
+    NtpReport report;
+    report.reply.remote = remote;
+    report.reply.header.leap = Leap::Normal;
+    report.reply.header.version = 0;
+    return report;
+}
+
 }  // namespace
 
 Association::Association(const AssociationConfig& config, std::unique_ptr<ClientAuth> auth,
@@ -62,7 +70,7 @@ Association::Association(const AssociationConfig& config, std::unique_ptr<Client
         delay_quantile_.emplace(std::clamp(config.max_delay_quantile, 0.05, 0.95),
                                 std::max(config.clock_precision_s, 1e-9) / 2.0);
     }
-    report_.reply.remote = config.remote;
+    report_ = blank_report(config.remote);
 }
 
 Association::~Association() {
@@ -206,8 +214,7 @@ void Association::change_remote(const LocalView& local, const SocketAddress& rem
     close_port();
     // Not when the source was unreachable: too much traffic may have been the cause.
     if (reach_ != 0) reset_poll(local);
-    report_ = NtpReport{};
-    report_.reply.remote = remote;
+    report_ = blank_report(remote);
 }
 
 void Association::set_max_delay(double seconds) noexcept {
@@ -277,7 +284,6 @@ void Association::start_initial_timer(const LocalView& local) {
 
 void Association::restart_timer(const LocalView& local, double delay_s) {
     if (!started_) return;
-    close_port_at_.reset();
     const double factor = 1.0 + kRandomness * random_.uniform();
     const Duration delay = Duration::from_seconds(delay_s * factor);
     if (schedule_ == nullptr) {

@@ -133,7 +133,7 @@ struct MeasurementOutput {
     /// peer dispersion + peer delay/2, s: goes into `handle_accumulated` when no filter is at work.
     double distance_s = 0.0;
     /// The source stepped its own clock by this much since the last measurement (mono-root field),
-    /// s: shift the offsets of older samples by it first.
+    /// s, > 0: forward. Shift the offsets of older samples by it first.
     double source_step_s = 0.0;
 };
 /// A poll without a good reply: counts for the median filter.
@@ -165,7 +165,7 @@ using AssociationOutput =
                  StatusOutput, ResetSourceOutput, KodOutput, OnlineOutput, ReplyOutput>;
 
 /// The fields of `ntpdata`; jitter asymmetry is the estimator's. Times and values of the last valid
-/// reply.
+/// reply; zeros before the first.
 struct NtpReport {
     IpAddress local;
     ReplyRecord reply;

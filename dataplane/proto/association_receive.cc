@@ -224,7 +224,7 @@ Association::Exchange Association::select_stamps(const Reply& reply) const {
 
     // The transmit time is that of the previous reply, which we have already received. Its request
     // gives the shorter interval only if the server was slow to be asked again.
-    exchange.remote_transmit = exchange.remote_transmit - source_step;
+    exchange.remote_transmit = exchange.remote_transmit + source_step;
     exchange.receive = local_rx_;
     exchange.previous_transmit = resolve(remote_transmit_);
     exchange.request_received = resolve(remote_receive_);
@@ -233,7 +233,7 @@ Association::Exchange Association::select_stamps(const Reply& reply) const {
     if (!prev_local_tx_.time.is_zero() && kMaxInterleavedRatio * to_newest_s > from_previous_s) {
         exchange.transmit = prev_local_tx_;
         exchange.newest_transmit = false;
-        exchange.remote_receive = resolve(remote_receive_) - source_step;
+        exchange.remote_receive = resolve(remote_receive_) + source_step;
         exchange.request_received = exchange.remote_receive;
         exchange.root_delay_s = remote_root_delay_s_;
         exchange.root_dispersion_s = remote_root_dispersion_s_;
@@ -250,8 +250,8 @@ void Association::measure(const LocalView& local, Reply& reply) {
     if (mono && mono->mono_epoch == remote_mono_epoch_ && !mono->mono_receive.is_zero() &&
         !remote_mono_receive_.is_zero()) {
         // What its clock was corrected by is what its two scales have moved apart.
-        const double step_s = seconds_between(mono->mono_receive, remote_mono_receive_) -
-                              seconds_between(header.receive, remote_receive_);
+        const double step_s = seconds_between(header.receive, remote_receive_) -
+                              seconds_between(mono->mono_receive, remote_mono_receive_);
         if (std::fabs(step_s) <= kMaxSourceStepS) reply.source_step_s = step_s;
     }
     const Exchange exchange = select_stamps(reply);

@@ -413,6 +413,45 @@ TEST(Association, BacksOffAfterAKissOfDeath) {
     EXPECT_LE(bench.now_s - asked_s, 5 * 8.0 * 1.03);
 }
 
+TEST(Association, TellsTheSourcesStepsFromItsOffset) {
+    AssociationConfig config;
+    config.mono_root = true;
+    AssociationBench bench(config);
+    bench.start();
+    for (int i = 0; i < 3; ++i) {
+        bench.run_to_request();
+        bench.now_s += 1e-3 + 1e-5;
+        const NtpTimestamp mono = bench.reply_header().receive;
+        // Between the first two replies the server puts its clock forward by half a second.
+        bench.offset_s = i == 0 ? 0.0 : 0.5;
+        auto reply = AssociationBench::encode(bench.reply_header());
+        reply.resize(kNtpHeaderSize + 28);
+        MonoRoot field;
+        field.mono_epoch = 9;
+        field.root_delay = MonoRoot::to_fixed28(0.001);
+        bench.offset_s = 0.0;
+        field.mono_receive = mono;
+        append_extension(reply, kNtpHeaderSize, kExtensionMonoRoot, field.encode());
+        EXPECT_TRUE(bench.deliver(reply).good) << i;
+    }
+    ASSERT_EQ(bench.measurements.size(), 3U);
+    EXPECT_EQ(bench.measurements[0].source_step_s, 0.0);
+    EXPECT_NEAR(bench.measurements[1].source_step_s, 0.5, 1e-9);
+    EXPECT_NEAR(bench.measurements[2].source_step_s, 0.0, 1e-9);
+    EXPECT_NEAR(bench.measurements[1].measurement.offset_s(), 0.5, 1e-8);
+    EXPECT_NEAR(bench.measurements[1].measurement.root_delay_s, 0.001, 1e-8);
+}
+
+TEST(Association, ReportsNothingBeforeTheFirstReply) {
+    AssociationBench bench;
+    const NtpReport& report = bench.association->report();
+    EXPECT_EQ(report.reply.remote, bench.config.remote);
+    EXPECT_EQ(report.reply.header.leap, Leap::Normal);
+    EXPECT_EQ(report.reply.header.version, 0);
+    EXPECT_EQ(report.reply.header.mode, Mode::Reserved);
+    EXPECT_EQ(report.reply.tests.bits(), 0);
+}
+
 TEST(Association, ReadsNetworkCorrections) {
     AssociationConfig config;
     config.network_correction = true;
