@@ -28,8 +28,11 @@ SimNode::~SimNode() = default;
 
 void SimNode::boot() {
     clock_.advance_to(world_.now());
-    const ParsedConfig parsed = parse_config_file("sim.conf", config_file_);
-    if (!parsed.ok()) throw std::invalid_argument(model_.name + ": configuration of the scenario");
+    const ParseResult parsed =
+        parse_config_file("sim.conf", config_file_, {default_config(Personality::Gnomon)});
+    if (has_errors(parsed.diagnostics)) {
+        throw std::invalid_argument(model_.name + ": " + parsed.diagnostics.front().to_string());
+    }
     engine_ = std::make_unique<Engine>(
         parsed.config, Services{clock_, random_, *this, *this, *this, config_file_, *this});
     engine_->start(read_clocks());
