@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "servo/filter/emg/emg_estimator.h"
 #include "servo/filter/kalman_estimator.h"
 #include "servo/filter/pi_estimator.h"
 #include "servo/filter/regression_estimator.h"
@@ -33,6 +34,7 @@ std::unique_ptr<Estimator> make_estimator(std::string_view name) {
     if (name.empty() || name == "default" || name == "kalman") {
         return std::make_unique<KalmanEstimator>();
     }
+    if (name == "emg") return std::make_unique<EmgEstimator>();
     if (name == "pi") return std::make_unique<PiEstimator>();
     if (name == "regression") return std::make_unique<RegressionEstimator>();
     return nullptr;

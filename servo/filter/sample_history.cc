@@ -37,6 +37,8 @@ Sample Sample::from(const Measurement& m) noexcept {
     s.root_delay_s = m.root_delay_s + s.peer_delay_s;
     s.root_dispersion_s = m.root_dispersion_s + m.peer_dispersion_s;
     s.noise_variance_s2 = 0.25 * (m.forward_variance_s2 + m.backward_variance_s2);
+    s.forward_variance_s2 = m.forward_variance_s2;
+    s.backward_variance_s2 = m.backward_variance_s2;
     return s;
 }
 
@@ -239,7 +241,8 @@ void SampleHistory::fit() noexcept {
     line_.offset_sd_s = fit.intercept_sd;
     line_.frequency = fit.slope;
     line_.frequency_sd = std::clamp(fit.slope_sd, kMinSkew, kMaxSkew);
-    line_.offset_frequency_covariance = fit.covariance;
+    const double bound = line_.offset_sd_s * line_.frequency_sd;
+    line_.offset_frequency_covariance = std::clamp(fit.covariance, -bound, bound);
     line_.skew =
         std::clamp(fit.slope_sd * student_quantile(count_ - start - 2), kMinSkew, kMaxSkew);
     line_.stddev_s = std::max(kMinDeviation_s, std::sqrt(fit.variance));

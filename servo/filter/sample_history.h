@@ -56,6 +56,9 @@ struct Sample {
     double root_delay_s = 0.0;       ///< source's root delay plus peer delay
     double root_dispersion_s = 0.0;  ///< source's root dispersion plus peer dispersion
     double noise_variance_s2 = 0.0;  ///< of the offset, by timestamping alone; 0: unknown
+    /// Of each way by timestamping alone; both 0: unknown (dump files know only the above).
+    double forward_variance_s2 = 0.0;
+    double backward_variance_s2 = 0.0;
 
     static Sample from(const Measurement& measurement) noexcept;
     /// Finite numbers below 10⁶ s in delays and dispersions, and below 10¹⁰ s in the offset.

@@ -3,6 +3,7 @@
 /// A simulated clock in a closed loop: an oscillator with random-walk FM, a network with jitter, an
 /// estimator, and a servo that applies every estimate at once. Deterministic by its seed.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -14,15 +15,15 @@ namespace gnomon::bench {
 
 enum class Jitter { Exponential, Gaussian, ForwardOnly };
 
-struct Setup {
+struct Scenario {
     Jitter jitter = Jitter::Exponential;
     double jitter_s = 1e-5;  ///< mean or standard deviation of one direction
     double wander = 1e-9;    ///< s/s per √s
     double poll_s = 16.0;
     int polls = 400;
-    int skipped = 100;       ///< polls before errors count
+    int skipped = 100;           ///< polls before errors count
     double base_delay_s = 5e-4;  ///< one way
-    double offset_s = 1e-3;  ///< initial error: our clock is behind
+    double offset_s = 1e-3;      ///< initial error: our clock is behind
     double frequency = 2e-5;
     double precision_s = 1e-9;
     std::uint64_t seed = 1;
@@ -38,7 +39,7 @@ struct Outcome {
 
 class ClockBench {
 public:
-    ClockBench(const Setup& setup, const char* estimator)
+    ClockBench(const Scenario& setup, const char* estimator)
         : setup_(setup), random_(setup.seed), filter_(history(setup), make_estimator(estimator)) {
         offset_s_ = setup.offset_s;
         frequency_ = setup.frequency;
@@ -74,7 +75,7 @@ public:
     const SourceFilter& filter() const { return filter_; }
 
 private:
-    static HistoryConfig history(const Setup& setup) {
+    static HistoryConfig history(const Scenario& setup) {
         HistoryConfig config;
         config.precision_s = setup.precision_s;
         return config;
@@ -85,7 +86,8 @@ private:
         const double n2 = normal_(random_);
         // Exact: the walk's end and its integral are jointly normal.
         const double step = setup_.wander * std::sqrt(d_s) * n1;
-        const double integral = setup_.wander * d_s * std::sqrt(d_s) * (n1 / 2.0 + n2 / std::sqrt(12.0));
+        const double integral =
+            setup_.wander * d_s * std::sqrt(d_s) * (n1 / 2.0 + n2 / std::sqrt(12.0));
         const double gone_s = d_s * frequency_ + integral;
         offset_s_ += gone_s;
         frequency_ += step;
@@ -114,15 +116,18 @@ private:
         const auto data = filter_.selection_data(now_);
         ClockAdjustment a;
         a.at = now_;
-        a.frequency_change = data->estimate.frequency;
+        a.frequency_change = std::clamp(data->estimate.frequency, -kMaxFrequency, kMaxFrequency);
         a.offset_change_s = data->estimate.offset_s;
         filter_.adjust(a);
         offset_s_ -= a.shift(now_).to_seconds();
-        frequency_ = (frequency_ - a.frequency_change) / (1.0 + a.frequency_change);
+        // The clock's rate against true time, 1 − frequency, is multiplied.
+        frequency_ = 1.0 - (1.0 - frequency_) * (1.0 + a.frequency_change);
         now_ += a.shift(now_);
     }
 
-    Setup setup_;
+    static constexpr double kMaxFrequency = 0.1;
+
+    Scenario setup_;
     std::mt19937_64 random_;
     std::normal_distribution<double> normal_;
     std::exponential_distribution<double> exponential_;

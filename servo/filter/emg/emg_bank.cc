@@ -1,0 +1,212 @@
+#include "servo/filter/emg/emg_bank.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gnomon {
+
+namespace {
+
+constexpr int kResidualShape = kEmgShapes - 1;
+/// Means of queueing and lengths of tails start and stay within these multiples of the jitter.
+constexpr double kMinQueue = 1e-3;
+constexpr double kMaxQueue = 1e3;
+constexpr double kFirstTail = 10.0;
+constexpr double kMinTail = 4.0;
+constexpr double kMaxTail = 1e6;
+/// The tail is seen rarely, so its length is learned from fewer, weighted measurements.
+constexpr double kTailGain = 1.0 / 50.0;
+/// Only members of some weight have a say in what is impossible.
+constexpr double kVotingWeight = 1e-3;
+
+double jitter_of(const EmgScale& scale, double least_s2) noexcept {
+    return std::max(scale.jitter_s, std::sqrt(least_s2));
+}
+
+}  // namespace
+
+EmgBank::EmgBank(const EmgConfig& config) noexcept : config_(config) {
+    const double decades = std::log10(config.max_wander / config.min_wander);
+    for (int i = 0; i < kEmgWanders; ++i) {
+        wanders_[i] = config.min_wander * std::pow(10.0, decades * i / (kEmgWanders - 1));
+    }
+}
+
+void EmgBank::start(const EmgPrior& prior, const EmgScale& scale) noexcept {
+    count_ = 0;
+    log_evidence_ = 0.0;
+    const EmgFilter::State mean(prior.offset_s, prior.frequency, prior.base_s);
+    const EmgFilter::State sd(prior.offset_sd_s, prior.frequency_sd, prior.base_sd_s);
+    const double jitter_s = std::max(scale.jitter_s, 1e-10);
+    for (int i = 0; i < kModels; ++i) {
+        Model& m = models_[i];
+        const int shape = i / kEmgWanders;
+        m = Model{};
+        m.filter.start(mean, sd);
+        const double gauss = shape == kResidualShape ? 1.0 : config_.gauss_shares[shape];
+        m.forward.mean_s = gauss < 1.0 ? jitter_s * std::sqrt(1.0 - gauss * gauss) : 0.0;
+        m.forward.tail_s = kFirstTail * jitter_s;
+        m.backward = m.forward;
+    }
+    mix();
+}
+
+double EmgBank::gauss_variance(int shape, double least_s2, const EmgScale& scale) const noexcept {
+    const double sd_s = shape == kResidualShape ? scale.residual_s
+                                                : config_.gauss_shares[shape] * scale.jitter_s;
+    return std::max(sd_s * sd_s, least_s2);
+}
+
+double EmgBank::observe(Model& m, int shape, Way way, const EmgObservation& observation,
+                        const EmgScale& scale) noexcept {
+    const bool forward = way == Way::Forward;
+    const double least_s2 =
+        forward ? observation.forward_variance_s2 : observation.backward_variance_s2;
+    Queueing& queueing = forward ? m.forward : m.backward;
+    EmgNoise noise;
+    noise.gauss_s2 = gauss_variance(shape, least_s2, scale);
+    noise.queue_s = queueing.mean_s;
+    noise.tail_share = config_.tail_share;
+    noise.tail_s = std::max(queueing.tail_s, kMinTail * std::sqrt(noise.gauss_s2));
+    noise.wild_share = config_.wild_share;
+    const double wild_s = config_.wild_spread * jitter_of(scale, noise.gauss_s2);
+    noise.wild_s2 = wild_s * wild_s;
+    const EmgPosterior posterior =
+        m.filter.update(way, forward ? observation.forward_s : observation.backward_s, noise);
+    learn(queueing, posterior, scale);
+    return posterior.log_evidence;
+}
+
+void EmgBank::learn(Queueing& queueing, const EmgPosterior& posterior,
+                    const EmgScale& scale) const noexcept {
+    const double jitter_s = std::max(scale.jitter_s, 1e-10);
+    if (queueing.mean_s > 0.0) {
+        const double gain = std::max(1.0 / (count_ + 2.0), config_.learning_floor);
+        queueing.mean_s +=
+            gain * posterior.queue_share * (posterior.queue_mean_s - queueing.mean_s);
+        queueing.mean_s = std::clamp(queueing.mean_s, kMinQueue * jitter_s, kMaxQueue * jitter_s);
+    }
+    queueing.tail_count += posterior.tail_share;
+    const double gain = std::max(1.0 / (queueing.tail_count + 2.0), kTailGain);
+    queueing.tail_s += gain * posterior.tail_share * (posterior.tail_mean_s - queueing.tail_s);
+    const double least_s = kMinTail * std::max(queueing.mean_s, jitter_s);
+    queueing.tail_s = std::clamp(queueing.tail_s, least_s, std::max(least_s, kMaxTail * jitter_s));
+}
+
+void EmgBank::step(const EmgObservation& observation, double d_s, const EmgScale& scale) noexcept {
+    const double base_sd_s = config_.base_wander * scale.jitter_s;
+    const double base_s2 = count_ > 0 ? base_sd_s * base_sd_s : 0.0;
+    const Way first = count_ % 2 == 0 ? Way::Forward : Way::Backward;
+    const Way second = count_ % 2 == 0 ? Way::Backward : Way::Forward;
+    std::array<double, kModels> evidence{};
+    double best = -INFINITY;
+    for (int i = 0; i < kModels; ++i) {
+        Model& m = models_[i];
+        const int shape = i / kEmgWanders;
+        if (d_s > 0.0) m.filter.predict(d_s, wanders_[i % kEmgWanders], config_.white_fm, base_s2);
+        evidence[i] = observe(m, shape, first, observation, scale);
+        evidence[i] += observe(m, shape, second, observation, scale);
+        best = std::max(best, evidence[i]);
+    }
+    ++count_;
+
+    double likelihood = 0.0;
+    double most = -INFINITY;
+    for (int i = 0; i < kModels; ++i) {
+        likelihood += models_[i].weight * std::exp(evidence[i] - best);
+        double& w = models_[i].log_weight;
+        w = config_.forgetting * w + std::max(evidence[i] - best, -config_.max_evidence_gap);
+        most = std::max(most, w);
+    }
+    log_evidence_ += best + std::log(std::max(likelihood, 1e-300));
+    double sum = 0.0;
+    for (Model& m : models_) {
+        m.log_weight = std::max(m.log_weight - most, -config_.max_evidence_gap);
+        m.weight = std::exp(m.log_weight);
+        sum += m.weight;
+    }
+    for (Model& m : models_) m.weight /= sum;
+    mix();
+}
+
+void EmgBank::mix() noexcept {
+    mean_.setZero();
+    covariance_.setZero();
+    for (const Model& m : models_) mean_ += m.weight * m.filter.mean();
+    for (const Model& m : models_) {
+        const EmgFilter::State away = m.filter.mean() - mean_;
+        covariance_ += m.weight * (m.filter.covariance() + away * away.transpose());
+    }
+}
+
+void EmgBank::adjust(double shift_s, double frequency_change) noexcept {
+    for (Model& m : models_) m.filter.adjust(shift_s, frequency_change);
+    mix();
+}
+
+void EmgBank::shift_offset(double offset_s) noexcept {
+    for (Model& m : models_) m.filter.shift_offset(offset_s);
+    mean_(0) += offset_s;
+}
+
+void EmgBank::open_base(double sd_s) noexcept {
+    for (Model& m : models_) m.filter.open_base(sd_s);
+    mix();
+}
+
+void EmgBank::open_clock(double offset_sd_s, double frequency_sd) noexcept {
+    for (Model& m : models_) m.filter.open_clock(offset_sd_s, frequency_sd);
+    mix();
+}
+
+double EmgBank::wander() const noexcept {
+    double log_wander = 0.0;
+    for (int i = 0; i < kModels; ++i) {
+        log_wander += models_[i].weight * std::log(wanders_[i % kEmgWanders]);
+    }
+    return std::exp(log_wander);
+}
+
+double EmgBank::round_trip_deficit_sigmas(const EmgObservation& observation,
+                                          const EmgScale& scale) const noexcept {
+    double least = INFINITY;
+    for (int i = 0; i < kModels; ++i) {
+        const Model& m = models_[i];
+        if (m.weight < kVotingWeight) continue;
+        const int shape = i / kEmgWanders;
+        const double variance = 4.0 * m.filter.covariance()(2, 2) +
+                                gauss_variance(shape, observation.forward_variance_s2, scale) +
+                                gauss_variance(shape, observation.backward_variance_s2, scale);
+        const double deficit_s = 2.0 * m.filter.mean()(2) - observation.round_trip_s();
+        least = std::min(least, deficit_s / std::sqrt(variance));
+    }
+    return least;
+}
+
+EmgBank::Impossible EmgBank::impossible(const EmgObservation& observation, double d_s,
+                                        const EmgScale& scale) const noexcept {
+    Impossible mildest;
+    mildest.sigmas = INFINITY;
+    for (int i = 0; i < kModels; ++i) {
+        const Model& m = models_[i];
+        if (m.weight < kVotingWeight) continue;
+        EmgFilter ahead = m.filter;
+        ahead.predict(d_s, wanders_[i % kEmgWanders], config_.white_fm, 0.0);
+        Impossible worst;
+        for (const Way way : {Way::Forward, Way::Backward}) {
+            const bool forward = way == Way::Forward;
+            const double observed_s = forward ? observation.forward_s : observation.backward_s;
+            const double least_s2 =
+                forward ? observation.forward_variance_s2 : observation.backward_variance_s2;
+            const double by_s = -ahead.innovation(way, observed_s);
+            const double s2 = ahead.innovation_variance(way) +
+                              gauss_variance(i / kEmgWanders, least_s2, scale);
+            const double sigmas = by_s / std::sqrt(s2);
+            if (sigmas > worst.sigmas) worst = {way, by_s, sigmas};
+        }
+        if (worst.sigmas < mildest.sigmas) mildest = worst;
+    }
+    return mildest;
+}
+
+}  // namespace gnomon

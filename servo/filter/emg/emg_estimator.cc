@@ -1,0 +1,263 @@
+#include "servo/filter/emg/emg_estimator.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gnomon {
+
+namespace {
+
+/// The bank is run anew at every sample up to here, and at a few counts later.
+constexpr int kRerunAlways = 16;
+constexpr bool is_rerun_count(int n) { return n == 24 || n == 32 || n == 48 || n == 64; }
+
+/// Nobody's stamps are better than a third of a nanosecond.
+constexpr double kMinVariance_s2 = 1e-19;
+/// Rounding of offset and delay as doubles.
+constexpr double kRounding = 2.3e-16;
+
+constexpr double kImpossibleSigmas = 5.0;
+constexpr int kImpossibleToOpen = 3;
+/// After a trial that failed, so many samples until the next.
+constexpr int kTrialPause = 8;
+
+double own_variance(double variance_s2) noexcept {
+    return std::isfinite(variance_s2) ? std::max(variance_s2, 0.0) : 0.0;
+}
+
+EmgObservation observation_of(const Sample& sample, double precision_s) noexcept {
+    EmgObservation o;
+    o.forward_s = 0.5 * sample.peer_delay_s + sample.offset_s;
+    o.backward_s = 0.5 * sample.peer_delay_s - sample.offset_s;
+    const double rounding_s = kRounding * (std::fabs(o.forward_s) + std::fabs(o.backward_s));
+    const double floor_s2 =
+        std::max(precision_s * precision_s / 12.0, kMinVariance_s2) + rounding_s * rounding_s;
+    // A sample from a dump file knows only the variance of the offset.
+    const double from_offset_s2 = 2.0 * own_variance(sample.noise_variance_s2);
+    const bool both = sample.forward_variance_s2 > 0.0 || sample.backward_variance_s2 > 0.0;
+    o.forward_variance_s2 =
+        std::max(both ? own_variance(sample.forward_variance_s2) : from_offset_s2, floor_s2);
+    o.backward_variance_s2 =
+        std::max(both ? own_variance(sample.backward_variance_s2) : from_offset_s2, floor_s2);
+    return o;
+}
+
+}  // namespace
+
+EmgEstimator::EmgEstimator(const EmgConfig& config)
+    : config_(config), bank_(config), candidate_(config),
+      prior_frequency_sd_(config.initial_frequency_sd) {
+    reset();
+}
+
+void EmgEstimator::reset() noexcept {
+    round_trips_.reset();
+    samples_ = next_trial_ = impossible_ = path_changes_ = 0;
+    for (Snapshot& s : snapshots_) s.sample = 0;
+    prior_frequency_ = 0.0;
+    prior_frequency_sd_ = config_.initial_frequency_sd;
+    at_ = UtcTime();
+    mixture_ = Estimate{};
+}
+
+EmgScale EmgEstimator::scale_of(const SampleHistory& history) const noexcept {
+    EmgScale scale;
+    const double half_power = std::sqrt(0.5);
+    if (round_trips_.count() < 2) {
+        const Sample& s = history.newest();
+        scale.jitter_s = half_power * (0.5 * std::fabs(s.peer_delay_s) + 2.0 * s.peer_dispersion_s);
+        scale.residual_s = scale.jitter_s;
+        return scale;
+    }
+    scale.jitter_s = half_power * round_trips_.sd_s();
+    scale.residual_s = scale.jitter_s;
+    if (history.has_line()) {
+        // var(offset) is half that of one way. Residuals of a short window are few: the round trips
+        // count like three of them.
+        const int free = history.count() - 2;
+        const double line_s2 = 2.0 * history.line().stddev_s * history.line().stddev_s;
+        const double trip_s2 = scale.jitter_s * scale.jitter_s;
+        scale.residual_s = std::sqrt((free * line_s2 + 3.0 * trip_s2) / (free + 3.0));
+    }
+    return scale;
+}
+
+void EmgEstimator::update(const SampleHistory& history) noexcept {
+    if (history.empty()) return;
+    const Sample& newest = history.newest();
+    if (samples_ > 0 && newest.at <= at_) return;
+    if (samples_ == 0) {
+        // A history that was there before us (dump file) is taken in as a whole.
+        samples_ = history.stored();
+        for (int k = samples_ - 1; k > 0; --k) round_trips_.add(history.recent(k).peer_delay_s);
+    } else {
+        samples_ = std::min(samples_ + 1, 1 << 30);
+    }
+    round_trips_.add(newest.peer_delay_s);
+    const EmgScale scale = scale_of(history);
+    const double d_s = (newest.at - at_).to_seconds();
+    if (samples_ <= kRerunAlways || is_rerun_count(samples_) || at_.is_zero()) {
+        rerun(history, scale);
+    } else {
+        const EmgObservation observation = observation_of(newest, history.config().precision_s);
+        notice_shorter_path(observation, scale);
+        notice_jump(observation, d_s, scale);
+        bank_.step(observation, d_s, scale);
+        at_ = newest.at;
+        notice_longer_path(history, scale);
+    }
+    if (samples_ % kSnapshotEvery == 0) take_snapshot();
+    publish();
+}
+
+void EmgEstimator::rerun(const SampleHistory& history, const EmgScale& scale) noexcept {
+    const int count = std::min(samples_, history.stored());
+    const double precision_s = history.config().precision_s;
+    const Sample& oldest = history.recent(count - 1);
+    double least_s = oldest.peer_delay_s;
+    for (int k = 0; k < count; ++k) least_s = std::min(least_s, history.recent(k).peer_delay_s);
+    const double size_s = std::fabs(oldest.peer_delay_s) + oldest.peer_dispersion_s +
+                          3.0 * std::max(scale.jitter_s, scale.residual_s) + 1e-9;
+    EmgPrior prior;
+    prior.offset_s = oldest.offset_s;
+    prior.offset_sd_s = 10.0 * size_s;
+    prior.frequency = prior_frequency_;
+    prior.frequency_sd = prior_frequency_sd_;
+    prior.base_s = 0.5 * least_s;
+    prior.base_sd_s = size_s;
+    bank_.start(prior, scale);
+    for (Snapshot& s : snapshots_) s.sample = 0;
+    impossible_ = 0;
+    UtcTime previous = oldest.at;
+    for (int k = count - 1; k >= 0; --k) {
+        const Sample& sample = history.recent(k);
+        const double d_s = std::max((sample.at - previous).to_seconds(), 0.0);
+        bank_.step(observation_of(sample, precision_s), d_s, scale);
+        previous = sample.at;
+    }
+    at_ = previous;
+}
+
+void EmgEstimator::notice_shorter_path(const EmgObservation& observation,
+                                       const EmgScale& scale) noexcept {
+    if (!config_.detect_path_changes) return;
+    if (bank_.round_trip_deficit_sigmas(observation, scale) < config_.shorter_path_sigmas) return;
+    const double deficit_s = 2.0 * bank_.mean()(2) - observation.round_trip_s();
+    if (!(deficit_s > 0.0)) return;
+    bank_.open_base(deficit_s);
+    round_trips_.shift_older(1, -deficit_s);
+    for (Snapshot& s : snapshots_) s.sample = 0;
+    ++path_changes_;
+}
+
+void EmgEstimator::notice_jump(const EmgObservation& observation, double d_s,
+                               const EmgScale& scale) noexcept {
+    const EmgBank::Impossible worst = bank_.impossible(observation, d_s, scale);
+    if (worst.sigmas < kImpossibleSigmas) {
+        impossible_ = 0;
+        return;
+    }
+    const int sign = worst.way == Way::Forward ? 1 : -1;
+    impossible_ = impossible_ * sign > 0 ? impossible_ + sign : sign;
+    if (std::abs(impossible_) < kImpossibleToOpen) return;
+    impossible_ = 0;
+    bank_.open_clock(worst.by_s, worst.by_s / d_s);
+    for (Snapshot& s : snapshots_) s.sample = 0;
+}
+
+void EmgEstimator::notice_longer_path(const SampleHistory& history,
+                                      const EmgScale& scale) noexcept {
+    if (!config_.detect_path_changes || samples_ < next_trial_) return;
+    if (round_trips_.count() < 2 * kChangeWindow) return;
+    // All of the last 32 above the median of a window that consists of others, mostly.
+    if (round_trips_.min_of_newest_s(kChangeWindow) < round_trips_.quantile_s(0.4)) return;
+    const Snapshot* oldest = nullptr;
+    for (const Snapshot& s : snapshots_) {
+        const int age = samples_ - s.sample;
+        if (s.sample > 0 && age >= kChangeWindow && (!oldest || s.sample < oldest->sample)) {
+            oldest = &s;
+        }
+    }
+    if (oldest == nullptr) return;
+    const int replayed = samples_ - oldest->sample;
+    if (replayed > history.stored()) return;
+    next_trial_ = samples_ + kTrialPause;
+
+    candidate_ = oldest->bank;
+    const double before_s = candidate_.mean()(2);
+    const double rise_s = round_trips_.min_of_newest_s(kChangeWindow) - 2.0 * before_s;
+    if (!(rise_s > 0.0)) return;
+    candidate_.open_base(rise_s);
+    UtcTime previous = oldest->at;
+    for (int k = replayed - 1; k >= 0; --k) {
+        const Sample& sample = history.recent(k);
+        const double d_s = std::max((sample.at - previous).to_seconds(), 0.0);
+        candidate_.step(observation_of(sample, history.config().precision_s), d_s, scale);
+        previous = sample.at;
+    }
+    if (candidate_.log_evidence() < bank_.log_evidence() + config_.path_change_evidence) return;
+    bank_ = candidate_;
+    round_trips_.shift_older(kChangeWindow, 2.0 * (bank_.mean()(2) - before_s));
+    for (Snapshot& s : snapshots_) s.sample = 0;
+    ++path_changes_;
+}
+
+void EmgEstimator::take_snapshot() noexcept {
+    Snapshot* oldest = &snapshots_[0];
+    for (Snapshot& s : snapshots_) {
+        if (s.sample < oldest->sample) oldest = &s;
+    }
+    oldest->bank = bank_;
+    oldest->at = at_;
+    oldest->sample = samples_;
+}
+
+void EmgEstimator::publish() noexcept {
+    const EmgFilter::State& x = bank_.mean();
+    const EmgFilter::Covariance& p = bank_.covariance();
+    if (!x.allFinite() || !p.allFinite()) {
+        reset();
+        return;
+    }
+    mixture_ = Estimate{at_,  x(0), std::sqrt(std::max(p(0, 0), 0.0)),
+                        x(1), std::sqrt(std::max(p(1, 1), 0.0)), p(0, 1)};
+}
+
+void EmgEstimator::adjust(const ClockAdjustment& adjustment) noexcept {
+    const double change = adjustment.frequency_change;
+    prior_frequency_ = (prior_frequency_ - change) / (1.0 + change);
+    if (samples_ == 0) return;
+    if (adjustment.kind == ClockAdjustment::Kind::UnknownStep) {
+        // Our clock's rate and the path are what they were.
+        const double frequency = (mixture_.frequency - change) / (1.0 + change);
+        const double frequency_sd = mixture_.frequency_sd;
+        reset();
+        prior_frequency_ = frequency;
+        prior_frequency_sd_ = std::clamp(3.0 * frequency_sd, 1e-7, config_.initial_frequency_sd);
+        return;
+    }
+    const Duration shift = adjustment.shift(at_);
+    bank_.adjust(shift.to_seconds(), change);
+    at_ += shift;
+    for (Snapshot& s : snapshots_) {
+        if (s.sample == 0) continue;
+        const Duration then = adjustment.shift(s.at);
+        s.bank.adjust(then.to_seconds(), change);
+        s.at += then;
+    }
+    publish();
+}
+
+void EmgEstimator::shift_offsets(double offset_s) noexcept {
+    if (samples_ == 0) return;
+    bank_.shift_offset(offset_s);
+    for (Snapshot& s : snapshots_) s.bank.shift_offset(offset_s);
+    publish();
+}
+
+std::optional<Estimate> EmgEstimator::estimate(UtcTime at) const noexcept {
+    if (samples_ == 0) return std::nullopt;
+    return mixture_.at_time(at, bank_.wander());
+}
+
+}  // namespace gnomon
