@@ -252,6 +252,8 @@ Text Words::cannot_synchronise(const CannotSynchronise& e) {
         case CannotSynchronise::Reason::NoMajority:
             return warning("Can't synchronise: no majority (only {} of {} {}sources agree)",
                            e.agreeing, e.total, trusted);
+        case CannotSynchronise::Reason::NoneAgrees:
+            return warning("Can't synchronise: no selectable sources");
         case CannotSynchronise::Reason::MissingRequired:
             return warning("Can't synchronise: no required source in selectable sources");
         case CannotSynchronise::Reason::TooFewSources:

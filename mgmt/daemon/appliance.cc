@@ -1,0 +1,167 @@
+#include "mgmt/daemon/appliance.h"
+
+#include <algorithm>
+
+#include "mgmt/runtime/log.h"
+#include "mgmt/runtime/messages.h"
+#include "servo/actuator/clock_reader.h"
+#include "servo/actuator/linux_kernel_clock.h"
+#include "servo/actuator/null_clock.h"
+
+namespace gnomon {
+
+namespace {
+
+constexpr IpAddress::Family kFamilies[] = {IpAddress::Family::V4, IpAddress::Family::V6};
+
+SocketNetwork::Options network_options(const Options& options) {
+    SocketNetwork::Options network;
+    network.family = options.family;
+    return network;
+}
+
+EngineOptions engine_options(const Options& options) {
+    EngineOptions engine;
+    if (options.set_once) engine.mode = EngineOptions::Mode::SetOnce;
+    if (options.print_once) engine.mode = EngineOptions::Mode::PrintOnce;
+    engine.restarted = options.restarted;
+    engine.reload_samples = options.reload_samples;
+    engine.family = options.family;
+    return engine;
+}
+
+}  // namespace
+
+Appliance::Appliance(const Options& options, const Config& config)
+    : options_(options),
+      config_(config),
+      log_files_(config.log),
+      network_(loop_, config, *this, network_options(options)),
+      resolver_(loop_,
+                [this](NameResolver::QueryId query, const ResolvedName& answer) {
+                    engine_->handle_resolved(query, answer, now());
+                }),
+      command_server_(loop_, config.command,
+                      [this](std::span<const std::uint8_t> request, const CommandClient& client,
+                             std::span<std::uint8_t> reply) {
+                          return engine_->handle_command(request, client, now(), reply);
+                      }) {}
+
+Appliance::~Appliance() = default;
+
+Now Appliance::now() const { return Now{read_mono_clock(), clock_->now()}; }
+
+SysResult<void> Appliance::open_privileged() {
+    if (options_.control_clock) {
+        LinuxKernelClock::Options clock_options;
+        clock_options.rtcsync = config_.rtc.sync;
+        auto clock = LinuxKernelClock::take_over(clock_options);
+        if (!clock) return Unexpected(clock.error());
+        clock_ = std::make_unique<LinuxKernelClock>(std::move(*clock));
+    } else {
+        clock_ = std::make_unique<NullClock>();
+        log_info("Disabled control of system clock");
+    }
+    // Monitoring is worth less than time: a command port that somebody else has stops nothing.
+    for (const IpAddress::Family family : kFamilies) {
+        if (!network_.family_enabled(family)) continue;
+        if (auto opened = command_server_.open_udp(family); !opened) {
+            log_error("Could not open command socket : {}", opened.error().message());
+        }
+    }
+    return {};
+}
+
+void Appliance::restore_time_from_drift_file() {
+    const auto last_run = modification_time(config_.clock.drift_file);
+    if (!last_run || *last_run <= clock_->now()) return;
+    // Without an RTC a machine wakes up in the past: it was later than that when it went to sleep.
+    if (clock_->step(*last_run - clock_->now())) {
+        log_info("System time restored from driftfile");
+    }
+}
+
+void Appliance::start() {
+    if (auto opened = command_server_.open_unix(); !opened) {
+        log_error("Could not open command socket : {}", opened.error().message());
+    }
+    if (options_.set_from_rtc) restore_time_from_drift_file();
+    // Named here: the base is private to everybody else.
+    command::DaemonCommands* const process = this;
+    engine_ = std::make_unique<Engine>(
+        config_, Services{*clock_, random_, network_, resolver_, storage_, files_, *this},
+        engine_options(options_), process);
+    const Now at = now();
+    started_ = at.mono;
+    engine_->start(at);
+}
+
+Duration Appliance::time_to_wait(const Now& at) const {
+    if (resolver_.has_answers()) return Duration::zero();
+    MonoTime deadline = engine_->next_timeout();
+    if (options_.timeout_s >= 0) {
+        deadline = std::min(deadline, started_ + Duration::from_s(options_.timeout_s));
+    }
+    return deadline - at.mono;
+}
+
+bool Appliance::timed_out(const Now& at) const {
+    return options_.timeout_s >= 0 && at.mono - started_ >= Duration::from_s(options_.timeout_s);
+}
+
+std::optional<int> Appliance::turn(const SignalFlag& signals) {
+    if (signals.caught() != 0 || shutdown_requested_) return 0;
+    if (const auto status = engine_->exit_status()) return *status;
+
+    const auto wake = loop_.wait(time_to_wait(now()));
+    if (!wake) return log_fatal("{}", wake.error().message());
+    resolver_.deliver();
+    network_.release_closed();
+
+    const Now at = now();
+    if (at.mono >= engine_->next_timeout()) engine_->handle_timeout(at);
+    if (!timed_out(at)) return std::nullopt;
+    log_info("Timeout reached");
+    return engine_->server_state().stratum < kStratumUnsynchronised &&
+                   engine_->server_state().synchronised
+               ? 0
+               : 1;
+}
+
+int Appliance::run(const SignalFlag& signals) {
+    std::optional<int> status;
+    while (!status) status = turn(signals);
+    engine_->shutdown(now());
+    return *status;
+}
+
+void Appliance::on_datagram(SocketHandle socket, const RxDatagram& datagram) {
+    engine_->handle_datagram(socket, datagram, now());
+}
+
+void Appliance::on_transmit_stamp(SocketHandle socket, const TxStampReport& report) {
+    engine_->handle_transmit_stamp(socket, report, now());
+}
+
+void Appliance::on_socket_error(SocketHandle socket) {
+    engine_->handle_socket_error(socket, now());
+}
+
+void Appliance::on_event(const Event& event) {
+    log_files_.write(event);
+    if (const auto message = message_for(event)) log().write(message->severity, message->text);
+}
+
+command::Status Appliance::cycle_logs() {
+    log_files_.cycle();
+    log().cycle();
+    return command::Status::Success;
+}
+
+command::Status Appliance::shutdown() {
+    log_info("Received shutdown command");
+    shutdown_requested_ = true;
+    return command::Status::Success;
+}
+
+}  // namespace gnomon
