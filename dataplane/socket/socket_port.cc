@@ -43,7 +43,7 @@ std::optional<UdpPacket> udp_in_frame(std::span<const std::uint8_t> frame) noexc
 
 }  // namespace
 
-SystemTime read_system_clock() noexcept {
+SystemTime read_realtime_clock() noexcept {
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
     return SystemTime::from_timespec(now);
@@ -280,6 +280,7 @@ std::size_t SocketPort::transmit_stamps(std::span<TxStampReport> out) {
         int error = 0;
         socklen_t size = sizeof(error);
         getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+        errno = error;
         return 0;
     }
     std::size_t used = 0;

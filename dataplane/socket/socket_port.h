@@ -45,14 +45,14 @@ public:
 /// The clock that T3 is taken from; a test replaces it.
 using ReadClock = SystemTime (*)() noexcept;
 /// clock_gettime(CLOCK_REALTIME).
-SystemTime read_system_clock() noexcept;
+SystemTime read_realtime_clock() noexcept;
 
 class SocketPort final : public Port {
 public:
     struct Options {
         std::size_t batch = 16;      ///< datagrams per system call, 1…64
         std::size_t send_batch = 8;  ///< datagrams that share one reading of the clock for T3
-        ReadClock clock = read_system_clock;
+        ReadClock clock = read_realtime_clock;
         HardwareStampConverter* converter = nullptr;
     };
 
@@ -74,6 +74,8 @@ public:
     /// Spans in `out` live until the next call.
     std::size_t receive(std::span<RxDatagram> out) override;
     std::size_t send(std::span<const TxDatagram> datagrams) override;
+    /// Also takes a pending error (port unreachable) off the socket: when there are no stamps, it is in
+    /// errno, 0 for none. `receive` leaves it there too.
     std::size_t transmit_stamps(std::span<TxStampReport> out) override;
 
     /// errno of the last send that failed, 0 when none has.

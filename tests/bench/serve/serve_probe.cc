@@ -38,8 +38,8 @@ ServerState served_state() {
     state.stratum = 1;
     state.precision = -25;
     state.ref_id = RefId::local();
-    state.reference_time = UtcTime::from_ns(read_system_clock().ns());
-    state.clock.epoch = read_system_clock();
+    state.reference_time = UtcTime::from_ns(read_realtime_clock().ns());
+    state.clock.epoch = read_realtime_clock();
     return state;
 }
 

@@ -55,11 +55,11 @@ TEST_P(SocketPortLoopback, SocketPort_StampsReceptionInTheKernelAndKnowsTheAsked
     // Stamping is switched on for the whole system asynchronously: the first packets may lack it.
     TimestampSource source = TimestampSource::Daemon;
     for (int i = 0; i < 200 && source == TimestampSource::Daemon; ++i) {
-        const SystemTime before = read_system_clock();
+        const SystemTime before = read_realtime_clock();
         ASSERT_EQ(send(*client, request, {}), 1U);
         ASSERT_TRUE(wait_for(*server, POLLIN));
         ASSERT_EQ(server->receive(received), 1U);
-        const SystemTime after = read_system_clock();
+        const SystemTime after = read_realtime_clock();
         EXPECT_EQ(received[0].local, server_address.ip);
         EXPECT_EQ(received[0].remote, client->local().value());
         EXPECT_TRUE(std::equal(request.begin(), request.end(), received[0].payload.begin(),
@@ -80,14 +80,14 @@ TEST_P(SocketPortLoopback, SocketPort_ReportsTransmitStampsWithPayloadAndCookie)
     datagram.remote = client->local().value();
     datagram.local = server_address.ip;
     for (SocketPort* port : {server.get(), client.get()}) {
-        const SystemTime before = read_system_clock();
+        const SystemTime before = read_realtime_clock();
         ASSERT_EQ(send(*port, payload, datagram), 1U);
         ASSERT_TRUE(wait_for(*port, POLLPRI));
         ASSERT_EQ(port->transmit_stamps(reports), 1U);
         EXPECT_EQ(reports[0].cookie, 0xabcU);
         EXPECT_EQ(reports[0].stamp.source, TimestampSource::Kernel);
         EXPECT_GE(reports[0].stamp.time, before);
-        EXPECT_LE(reports[0].stamp.time, read_system_clock());
+        EXPECT_LE(reports[0].stamp.time, read_realtime_clock());
         EXPECT_EQ(reports[0].payload.size(), payload.size());
         EXPECT_EQ(reports[0].remote,
                   port == server.get() ? client->local().value() : server_address);

@@ -72,9 +72,9 @@ TEST_F(Workers, WorkerPool_AnswersFromKernelStampsWithPlausibleTimes) {
     start(1);
     auto client = connect();
     for (int i = 0; i < 20; ++i) {
-        const UtcTime before = UtcTime::from_ns(read_system_clock().ns());
+        const UtcTime before = UtcTime::from_ns(read_realtime_clock().ns());
         const auto answer = ask(*client, Server::client_header());
-        const UtcTime after = UtcTime::from_ns(read_system_clock().ns());
+        const UtcTime after = UtcTime::from_ns(read_realtime_clock().ns());
         ASSERT_TRUE(answer);
         EXPECT_EQ(answer->stratum, 3);
         EXPECT_GE(answer->receive.resolve(before) - before, Duration::from_us(-1));
@@ -174,7 +174,7 @@ TEST_F(Workers, WorkerPool_StandsLoadFromTwoThreadsWhileEverythingChanges) {
         pool->add_to(stats);
         add_shared(stats, log, store);
         for (std::size_t i = 0; i < log.index_count(); i += 97) {
-            log.report(i, 0, (i & 1) != 0, read_system_clock());
+            log.report(i, 0, (i & 1) != 0, read_realtime_clock());
         }
         std::this_thread::yield();
     }
