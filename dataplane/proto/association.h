@@ -122,8 +122,8 @@ struct SendOutput {
     SocketAddress remote;
     /// Client mode: from a fresh port; close the previous one. Else: from the server port.
     bool fresh_port = true;
-    /// For the transmit stamp: the bits of the request's transmit timestamp (bytes 40 to 47), so that
-    /// a port that carries no cookies can read it from the payload it reports.
+    /// For the transmit stamp: the bits of the request's transmit timestamp (bytes 40 to 47), so
+    /// that a port that carries no cookies can read it from the payload it reports.
     std::uint64_t cookie = 0;
 };
 /// Nothing more is expected: the client port can be closed.

@@ -1,5 +1,5 @@
-/// The receiving half of `Association`: judging a reply, selecting the timestamps of the measurement,
-/// and what a valid reply changes.
+/// The receiving half of `Association`: judging a reply, selecting the timestamps of the
+/// measurement, and what a valid reply changes.
 
 #include <algorithm>
 #include <cmath>

@@ -10,7 +10,8 @@ namespace {
 
 constexpr int kAutoBurstGood = 1;
 constexpr int kMaxAutoBurstTotal = 4;
-// More unanswered requests than this, and an interleaved reply would carry a very old transmit time.
+// More unanswered requests than this, and an interleaved reply would carry a very old transmit
+// time.
 constexpr unsigned kMaxClientInterleavedTx = 4;
 // In mode 3 the packet tells nothing about us: every bit of its timestamps is random.
 constexpr int kHiddenPrecision = 32;
@@ -44,8 +45,8 @@ void Association::transmit(const LocalView& local) {
     }
     if (!config_.symmetric) close_port();
 
-    // A peer must be able to tell which of our packets the transmit time belongs to: interleave only
-    // in the first answer to its last packet, and only when the one before was answered once.
+    // A peer must be able to tell which of our packets the transmit time belongs to: interleave
+    // only in the first answer to its last packet, and only when the one before was answered once.
     const bool interleaved =
         config_.interleaved && (config_.symmetric ? prev_tx_count_ == 1 && tx_count_ == 0
                                                   : tx_count_ < kMaxClientInterleavedTx);
@@ -89,8 +90,8 @@ bool Association::update_activity_before_transmit(const LocalView& local) {
 }
 
 void Association::update_presend(bool interleaved) noexcept {
-    // Warms the caches of address resolution on the way; an interleaved server needs two requests to
-    // have a fresh timestamp for us.
+    // Warms the caches of address resolution on the way; an interleaved server needs two requests
+    // to have a fresh timestamp for us.
     if (config_.presend_min_poll <= poll_.poll() && presend_to_go_ == 0 && !is_burst()) {
         presend_to_go_ = interleaved ? 2 : 1;
     } else if (presend_to_go_ > 0) {

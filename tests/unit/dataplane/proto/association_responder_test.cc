@@ -158,6 +158,7 @@ TEST(AssociationAndResponder, InterleaveAfterTwoBasicExchanges) {
     EXPECT_EQ(count_rows(bench, "111 111 1111", false), 2);
     EXPECT_EQ(count_rows(bench, "111 111 0111", true), 1);
     EXPECT_EQ(count_rows(bench, "111 111 1111", true), 47);
+    ASSERT_FALSE(bench.measurements.empty());
     // The transmit time is the kernel's of the previous reply, 5 us later than the daemon's.
     EXPECT_NEAR(bench.measurements.back().measurement.peer_delay_s(), bench.delay_s, 1e-6);
 }
