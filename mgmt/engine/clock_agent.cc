@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "servo/actuator/clock_executor.h"
+#include "servo/discipline/served_line.h"
 
 namespace gnomon {
 namespace {
@@ -107,6 +108,9 @@ void ClockAgent::start(const Now& now) {
     properties.can_leap = services_.clock.can_leap();
     discipline_.emplace(discipline_config(config_, options_, precision_s_, precision_log2_),
                         properties, instant_of(now));
+    load_leap_table();
+    discipline_->start(instant_of(now), load_drift_file());
+    // Not before: the start declares the clock unsynchronised, which would end a special mode.
     switch (options_.mode) {
         case EngineOptions::Mode::Normal: break;
         case EngineOptions::Mode::SetOnce: discipline_->set_mode(DisciplineMode::UpdateOnce); break;
@@ -114,8 +118,6 @@ void ClockAgent::start(const Now& now) {
             discipline_->set_mode(DisciplineMode::PrintOnce);
             break;
     }
-    load_leap_table();
-    discipline_->start(instant_of(now), load_drift_file());
     settle(now);
 }
 
@@ -249,8 +251,14 @@ bool ClockAgent::activate_smoothing(const Now& now) {
 
 const ServerState& ClockAgent::publish(const Now& now) {
     if (discipline_) {
+        const bool was_synchronised = state_.synchronised;
+        const ClockLine served = state_.clock;
         state_ = discipline_->server_state(instant_of(now), random());
         settle(now);
+        if (was_synchronised && state_.synchronised) {
+            state_.clock = keep_monotone(served, state_.clock, now.system);
+            state_.root_dispersion_s += state_.clock.lead.to_seconds();
+        }
     }
     return state_;
 }
