@@ -18,8 +18,9 @@ constexpr std::uint8_t kNewestVersion = 4;
 constexpr RefId kKissRate = RefId::from_text("RATE");
 /// Extension fields of RFC 8915: the sender wants an answer that we cannot authenticate.
 constexpr std::array<std::uint16_t, 4> kNtsFields{0x0104, 0x0204, 0x0304, 0x0404};
-/// How often a basic reply is stamped to learn the way to the wire. Few enough to cost nothing.
-constexpr Duration kSampleInterval = Duration::from_ms(5);
+/// A basic reply is stamped when the last one that was is this long ago, to learn the way to the wire.
+/// Up to this rate every reply is; beyond it the stamps cost a processor less than one percent.
+constexpr Duration kSampleInterval = Duration::from_us(500);
 
 UtcTime on_line(const ClockLine& clock, double smoothing_offset_s, SystemTime t) noexcept {
     const UtcTime utc = clock.to_utc(t);

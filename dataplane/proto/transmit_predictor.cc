@@ -34,20 +34,35 @@ void TransmitPredictor::observe(Lane lane, std::size_t position, Duration delay)
     Tracker& tracker =
         trackers_[static_cast<std::size_t>(lane)][std::min(position, kPositions - 1)];
     const auto ns = static_cast<double>(delay.ns());
-    if (tracker.count == 0) {
-        tracker.median_ns = ns;
-        tracker.spread_ns = ns * 0.25;
+    if (tracker.count < kFirst) {
+        tracker.start(ns);
     } else {
-        const double error = ns - tracker.median_ns;
-        // Robbins–Monro on the sign: the fixed point is the median. The gain falls to a level that
-        // still follows a change of load within some hundred packets.
-        const double gain = std::max(2.0 / (tracker.count + 1.0), 0.05);
-        const double bounded = std::min(std::fabs(error), 3.0 * tracker.spread_ns + 10.0);
-        tracker.median_ns += std::copysign(std::max(tracker.spread_ns, 5.0) * gain, error);
-        tracker.spread_ns += (bounded - tracker.spread_ns) * 0.05;
-        tracker.median_ns = std::clamp(tracker.median_ns, 0.0, kMaxDelayS * 1e9);
+        tracker.follow(ns);
     }
-    if (tracker.count < 1'000'000) ++tracker.count;
+}
+
+void TransmitPredictor::Tracker::start(double ns) noexcept {
+    first_ns[count++] = static_cast<float>(ns);
+    std::array<float, kFirst> sorted = first_ns;
+    const auto end = sorted.begin() + count;
+    std::sort(sorted.begin(), end);
+    median_ns = static_cast<double>(sorted[count / 2]);
+    double deviations = 0.0;
+    for (auto value = sorted.begin(); value != end; ++value) {
+        deviations += std::min(std::fabs(static_cast<double>(*value) - median_ns), median_ns);
+    }
+    spread_ns = deviations / count;
+}
+
+// Robbins–Monro on the sign: the fixed point is the median. The gain is a compromise between noise
+// and following a change of load within some hundred packets.
+void TransmitPredictor::Tracker::follow(double ns) noexcept {
+    constexpr double kGain = 0.04;
+    const double error = ns - median_ns;
+    const double bounded = std::min(std::fabs(error), 3.0 * spread_ns + 10.0);
+    median_ns += std::copysign(std::max(spread_ns, 5.0) * kGain, error);
+    median_ns = std::clamp(median_ns, 0.0, kMaxDelayS * 1e9);
+    spread_ns += (bounded - spread_ns) * kGain;
 }
 
 }  // namespace gnomon

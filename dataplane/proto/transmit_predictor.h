@@ -9,8 +9,11 @@
 /// of the delay as transmit stamps have shown it, separately for each position in a batch and for
 /// packets with and without a MAC.
 ///
-/// The median is tracked with a step that follows the spread: it does not move when one packet in
-/// ten is held up for a millisecond. One thread.
+/// It starts from the exact median of the first stamps and is then tracked with a step that follows
+/// the spread: it does not move when one packet in ten is held up for a millisecond. One thread.
+///
+/// Taking a stamp costs the kernel some 0.2 µs before the stamp, so packets without one leave that
+/// much earlier than predicted. Nobody can see that, so nothing is done about it.
 
 #include <array>
 #include <cstddef>
@@ -34,12 +37,18 @@ public:
     void observe(Lane lane, std::size_t position, Duration delay) noexcept;
 
 private:
+    static constexpr std::uint32_t kFirst = 15;
+    static constexpr std::uint32_t kEnough = 5;
+
     struct Tracker {
         double median_ns = 0.0;
         double spread_ns = 0.0;
         std::uint32_t count = 0;
+        std::array<float, kFirst> first_ns{};
+
+        void start(double ns) noexcept;
+        void follow(double ns) noexcept;
     };
-    static constexpr std::uint32_t kEnough = 8;
 
     const Tracker* nearest(Lane lane, std::size_t position) const noexcept;
 

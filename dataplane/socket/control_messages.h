@@ -28,7 +28,7 @@ ReceivedControl parse_control(const msghdr& message) noexcept;
 /// Upper bound of what `write_control` needs.
 inline constexpr std::size_t kSendControlSize = 128;
 /// Room for everything that the kernel or a simulator attaches.
-inline constexpr std::size_t kReceiveControlSize = 512;
+inline constexpr std::size_t kReceiveControlSize = 256;
 
 /// Fills message.msg_control (kSendControlSize bytes at `buffer`); none when nothing is needed.
 /// `stamp_flags`: SOF_TIMESTAMPING_TX_*, 0: no stamp for this datagram.

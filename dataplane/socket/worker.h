@@ -52,7 +52,7 @@ struct WorkerPoolConfig {
     /// Sockets that every worker opens (one per family); `reuse_port` is set by the pool.
     std::vector<SocketOptions> sockets;
     std::size_t receive_batch = 64;
-    std::size_t send_batch = 8;
+    std::size_t send_batch = 16;
     /// Called in each new thread before it serves (names, priorities, affinity); may be empty.
     std::function<void(unsigned worker)> on_start;
 };

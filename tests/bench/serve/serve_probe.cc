@@ -1,6 +1,6 @@
 /// The server side alone, on the system clock: what the daemon's responder, ports and workers cost
 /// without a daemon around them.
-///   serve_probe [--port=123] [--threads=1] [--send-batch=8] [--receive-batch=64] [--seconds=60]
+///   serve_probe [--port=123] [--threads=1] [--send-batch=16] [--receive-batch=64] [--seconds=60]
 /// --threads=0 serves from the main thread, as the control loop does. Ends on SIGTERM too.
 
 #include <poll.h>
@@ -57,7 +57,7 @@ void serve_here(const Arguments& arguments, ClientLog& log, TimestampStore& stor
     Responder responder(log, store, random);
     SocketPort::Options options;
     options.batch = static_cast<std::size_t>(arguments.number("receive-batch", 16));
-    options.send_batch = static_cast<std::size_t>(arguments.number("send-batch", 8));
+    options.send_batch = static_cast<std::size_t>(arguments.number("send-batch", 16));
     std::vector<std::unique_ptr<SocketPort>> ports;
     for (const SocketOptions& socket :
          sockets(static_cast<std::uint16_t>(arguments.number("port", 123)))) {
@@ -123,7 +123,7 @@ int run(const Arguments& arguments) {
     config.threads = threads;
     config.sockets = sockets(static_cast<std::uint16_t>(arguments.number("port", 123)));
     config.receive_batch = static_cast<std::size_t>(arguments.number("receive-batch", 64));
-    config.send_batch = static_cast<std::size_t>(arguments.number("send-batch", 8));
+    config.send_batch = static_cast<std::size_t>(arguments.number("send-batch", 16));
     auto pool = WorkerPool::start(config, state, tables, log, store, random);
     if (!pool) {
         std::fprintf(stderr, "serve_probe: %s\n", pool.error().message().c_str());
