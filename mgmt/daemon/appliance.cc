@@ -27,6 +27,7 @@ EngineOptions engine_options(const Options& options) {
     engine.restarted = options.restarted;
     engine.reload_samples = options.reload_samples;
     engine.family = options.family;
+    engine.measured_precision_s = measure_clock_precision().seconds;
     return engine;
 }
 

@@ -13,6 +13,7 @@
 #include "mgmt/runtime/pidfile.h"
 #include "mgmt/runtime/privileges.h"
 #include "mgmt/runtime/storage.h"
+#include "mgmt/runtime/system_call_filter.h"
 
 namespace gnomon {
 namespace {
@@ -138,11 +139,14 @@ int serve(const ProgramName& program, const Options& options, Config& config, Re
                          options.user.empty() ? config.process.user : options.user,
                          dropped.error().message());
     }
-    if (options.filter_level != 0) {
-        log_warning("System call filter requested by -F is not available in this build");
-    }
-
     const SignalFlag signals;
+    if (auto loaded = load_system_call_filter(options.filter_level); !loaded) {
+        return log_fatal("Could not load seccomp filter : {} (option -F)",
+                         loaded.error().message());
+    }
+    if (options.filter_level != 0) {
+        log_info("Loaded seccomp filter (level {})", options.filter_level);
+    }
     appliance.start();
     if (!parent.ready()) return 1;
     if (options.notify_fd >= 0) {

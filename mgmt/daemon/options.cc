@@ -150,7 +150,7 @@ std::string help_text(const ProgramName& program) {
         "  -t SECONDS\tExit after this time\n"
         "  -u USER\tRun as this user ({})\n"
         "  -U\t\tDo not insist on being started as root\n"
-        "  -F LEVEL\tSystem call filter: 0 off, 1, 2 strict\n"
+        "  -F LEVEL\tSystem call filter: 0 off, 1 strict, 2 lenient\n"
         "  -P PRIORITY\tReal-time priority, 1 to 100\n"
         "  -m\t\tLock the process in memory\n"
         "  -x\t\tLeave the system clock alone\n"
@@ -161,7 +161,7 @@ std::string help_text(const ProgramName& program) {
 }
 
 std::string features() {
-    return "+CMDMON -REFCLOCK -RTC +PRIVDROP -SCFILTER -SIGND -NTS +SECHASH +IPV6 -DEBUG";
+    return "+CMDMON -REFCLOCK -RTC +PRIVDROP +SCFILTER -SIGND -NTS +SECHASH +IPV6 -DEBUG";
 }
 
 std::string version() { return GNOMON_VERSION; }
