@@ -14,6 +14,8 @@ namespace {
 constexpr double kScoreLimit = 10.0;
 /// A source that was too distant to combine stays out for so many updates of the clock.
 constexpr int kDistantPenalty = 32;
+/// For how long a falseticker stays without a vote when nobody is left to judge it.
+constexpr double kConvictionTime_s = 12 * 3600.0;
 /// So many bad updates in a row make a source worth replacing (and a message).
 constexpr int kBadLimit = 4;
 constexpr int kReachBits = 8;
@@ -76,6 +78,7 @@ Leap Selector::voted_leap(std::span<const Candidate> candidates) const noexcept 
 
 const SelectionResult& Selector::select(std::span<const Candidate> candidates, UtcTime now,
                                         std::optional<SourceId> updated) {
+    now_ = now;
     begin(candidates, updated);
     if (candidates.empty()) {
         lose_selection(SelectionEvent{SelectionEvent::Kind::NoSources});
@@ -249,11 +252,28 @@ bool Selector::postpone(const Tally& tally) {
     return true;
 }
 
+/// A source that a majority has found false does not get the clock just because the majority has
+/// fallen silent: it has no vote until it agrees with a majority of the others again, or with our own
+/// clock, which still runs by what they said, or until that has been too long ago.
+bool Selector::is_convicted(const Work& w) const noexcept {
+    if (w.memory->convicted_at.is_zero()) return false;
+    const double ago_s = (now_ - w.memory->convicted_at).to_seconds();
+    const double own_error_s = ago_s * config_.max_clock_error;
+    const bool agrees_with_clock =
+        w.result->low_s <= own_error_s && w.result->high_s >= -own_error_s;
+    return !agrees_with_clock && ago_s >= 0.0 && ago_s < kConvictionTime_s;
+}
+
 /// Finds the majority and fills admitted_; false if there is nothing to select from.
 bool Selector::admit(const Tally& tally) {
     intervals_.clear();
     for (const Work& w : work_) {
-        if (w.ok) intervals_.push_back(w.interval());
+        if (w.ok && !is_convicted(w)) intervals_.push_back(w.interval());
+    }
+    if (intervals_.empty()) {
+        lose_selection(SelectionEvent{SelectionEvent::Kind::NoneAgrees});
+        mark_ok(SourceStatus::Falseticker);
+        return false;
     }
     const Intersection best = intersect(intervals_, scratch_);
     if (!best.majority()) {
@@ -279,10 +299,12 @@ bool Selector::admit(const Tally& tally) {
         Work& w = work_[i];
         if (!w.ok) continue;
         if (!best.agrees(w.interval())) {
+            w.memory->convicted_at = now_;
             mark(w, SourceStatus::Falseticker);
         } else if (!best.within_trust(w.interval())) {
             mark(w, SourceStatus::Untrusted);
         } else {
+            w.memory->convicted_at = UtcTime();
             admitted_.push_back(static_cast<int>(i));
             if (w.candidate->options.require) required_missing = false;
         }
@@ -428,7 +450,9 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
     update.estimate = combined.estimate;
     update.skew = combined.skew;
     update.root_delay_s = peer_data.root_delay_s;
-    update.root_dispersion_s = peer_data.reference_dispersion_s;
+    // The selected source's interval is centred on its own estimate, not on the combined one.
+    update.root_dispersion_s = peer_data.reference_dispersion_s +
+                               std::fabs(combined.estimate.offset_s - peer_data.reference.offset_s);
     update.leap = voted_leap(candidates);
     update.stratum = peer.stratum;
     update.ref_id = peer.ref_id;

@@ -233,6 +233,8 @@ private:
         int bad = 0;      ///< own updates in a row that found it unusable
         double score = 1.0;
         bool leap_vote = false;
+        /// When a majority last found it false; zero once it agrees again. See `is_convicted`.
+        UtcTime convicted_at;
         std::uint32_t reported = 0;  ///< bit per status: message was emitted since the last change
         bool present = false;
     };
@@ -270,6 +272,7 @@ private:
     std::optional<SourceStatus> judge(Work& work, UtcTime now);
     void drop_stale_and_orphans(Tally& tally);
     bool postpone(const Tally& tally);
+    bool is_convicted(const Work& w) const noexcept;
     bool admit(const Tally& tally);
     void prefer();
     void update_scores(std::optional<SourceId> updated);
@@ -284,6 +287,7 @@ private:
     SelectorConfig config_;
     std::optional<SourceId> selected_;
     std::optional<SourceId> last_updated_;
+    UtcTime now_;  ///< of the call under way
     bool no_majority_reported_ = false;
     bool report_loss_ = false;  ///< a loss has not been reported yet
     bool first_report_done_ = false;

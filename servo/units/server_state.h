@@ -20,11 +20,19 @@ struct ClockLine {
     Duration offset;
     double rate = 0.0;  ///< s/s, change of the offset per system second
     SystemTime until = SystemTime::max();
+    /// What served time is ahead of the NTP clock at `epoch`, ≥ 0, so that it never runs backwards
+    /// when the clock is corrected (servo/discipline/served_line.h); worked off at half speed.
+    Duration lead;
 
     UtcTime to_utc(SystemTime t) const noexcept {
         const SystemTime on_line = t < until ? t : until;
         const Duration slewed = Duration::from_seconds((on_line - epoch).to_seconds() * rate);
-        return UtcTime::from_ns((t.since_epoch() + offset + slewed).ns());
+        return UtcTime::from_ns((t.since_epoch() + offset + slewed + lead_at(t)).ns());
+    }
+    Duration lead_at(SystemTime t) const noexcept {
+        if (lead == Duration::zero() || t <= epoch) return lead;
+        const Duration left = lead - (t - epoch) / 2;
+        return left > Duration::zero() ? left : Duration::zero();
     }
 };
 

@@ -6,6 +6,17 @@
 #include <fmt/format.h>
 
 namespace gnomon::sim {
+namespace {
+
+/// A source can be judged after so many good replies, and while it has not been silent too long.
+constexpr int kSamplesToJudge = 4;
+constexpr TrueTime kHeardRecently = 120'000'000'000;
+
+int index_of(const IpAddress& address) {
+    return static_cast<int>(address.to_u32() - World::address_of(0).to_u32());
+}
+
+}  // namespace
 
 void InvariantChecker::violate(SimNode& node, NodeState& state, int invariant,
                                const std::string& text) {
@@ -15,6 +26,17 @@ void InvariantChecker::violate(SimNode& node, NodeState& state, int invariant,
                                       static_cast<double>(world_.now() - kStart) * 1e-9, text));
 }
 
+bool InvariantChecker::honest_majority_heard(const NodeState& state) const {
+    int honest = 0;
+    int all = 0;
+    for (const auto& [source, heard] : state.heard) {
+        if (heard.first < kSamplesToJudge || world_.now() - heard.second > kHeardRecently) continue;
+        ++all;
+        if (world_.node(source).model().honest) ++honest;
+    }
+    return 2 * honest > all;
+}
+
 void InvariantChecker::consume_events(SimNode& node, NodeState& state) {
     for (const Event& event : node.events()) {
         if (const auto* tracking = std::get_if<TrackingRecord>(&event)) {
@@ -22,11 +44,14 @@ void InvariantChecker::consume_events(SimNode& node, NodeState& state) {
                 state.locked = true;
                 state.steps_at_lock = node.clock().steps();
             }
+        } else if (const auto* reply = std::get_if<MeasurementRecord>(&event)) {
+            auto& [count, last] = state.heard[index_of(reply->address)];
+            if ((reply->tests & 1) != 0) ++count;
+            last = world_.now();
         } else if (const auto* selected = std::get_if<SourceSelected>(&event)) {
-            const auto source =
-                static_cast<int>(selected->source.address.to_u32() - World::address_of(0).to_u32());
+            const int source = index_of(selected->source.address);
             if (source >= 0 && source < world_.node_count() &&
-                !world_.node(source).model().honest) {
+                !world_.node(source).model().honest && honest_majority_heard(state)) {
                 violate(node, state, 4, "selected falseticker " + selected->source.to_string());
             }
         }
@@ -41,13 +66,13 @@ void InvariantChecker::check(SimNode& node) {
 
     const UtcTime served = node.ntp_time();
     const int steps = node.clock().steps();
-    if (!state.last_served.is_zero() && steps == state.steps_at_last_served &&
-        served < state.last_served) {
+    if (state.synchronised && steps == state.steps_at_last_served && served < state.last_served) {
         violate(node, state, 2,
                 fmt::format("served time ran back by {} ns", (state.last_served - served).ns()));
     }
     state.last_served = served;
     state.steps_at_last_served = steps;
+    state.synchronised = node.engine().server_state().synchronised;
 
     if (!state.locked || !node.model().honest) return;
     ++checks_;

@@ -2,9 +2,9 @@
 
 /// What must hold at every instant of every run, whatever the faults:
 ///  1. the true error of the served time stays within the advertised root distance;
-///  2. served time never runs backwards, but by a step that was announced;
+///  2. served time, once synchronised, never runs backwards, but by a step that was announced;
 ///  3. the clock is not stepped any more once it is locked;
-///  4. no falseticker is selected while the honest sources are a majority.
+///  4. no falseticker is selected while the honest are a majority of the sources that have been heard.
 
 #include <map>
 #include <string>
@@ -37,9 +37,13 @@ private:
         int steps_at_lock = 0;
         UtcTime last_served;
         int steps_at_last_served = 0;
+        bool synchronised = false;
+        /// By index of the source: valid replies, and when the last one came.
+        std::map<int, std::pair<int, TrueTime>> heard;
         std::map<int, bool> reported;
     };
     void consume_events(SimNode& node, NodeState& state);
+    bool honest_majority_heard(const NodeState& state) const;
     void violate(SimNode& node, NodeState& state, int invariant, const std::string& text);
 
     /// Updates of the clock before "locked": `makestep 1 3` may use three.

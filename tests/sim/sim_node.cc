@@ -123,6 +123,7 @@ void SimNode::close(SocketHandle handle) { client_ports_.erase(handle); }
 
 bool SimNode::transmit(SocketHandle handle, std::uint16_t source_port, const TxDatagram& datagram) {
     ++packets_sent_;
+    if (datagram.finisher != nullptr) datagram.finisher->finish(clock_.now(), 0);
     if (datagram.want_stamp) {
         const TxStampReport report{datagram.cookie, stamp(), {}, datagram.remote};
         world_.at(world_.now() + kStampReportDelay, [this, handle, report] {

@@ -401,5 +401,46 @@ TEST(EffectiveOptions, FollowTheAuthenticationMode) {
     EXPECT_TRUE(out[0].noselect);
 }
 
+TEST(Selector, FalsetickerDoesNotGetTheClockWhenTheMajorityFallsSilent) {
+    Selector selector({});
+    const Candidate liar = source(3, 5.0, 0.01);
+    std::vector<Candidate> all = {source(1, 0, 0.01), source(2, 0, 0.01), liar};
+    EXPECT_EQ(letters(selector.select(all, kNow, 1)), "*+x");
+    std::vector<Candidate> alone = {source(1, 0, 0.01), source(2, 0, 0.01), liar};
+    for (int i : {0, 1}) alone[i].data.reset();
+    const SelectionResult& left = selector.select(alone, kNow, 3);
+    EXPECT_EQ(letters(left)[2], 'x');
+    EXPECT_FALSE(left.selected.has_value() && *left.selected == 3);
+    EXPECT_FALSE(left.update);
+}
+
+TEST(Selector, ConvictionEndsWhenTheSourceAgreesAgainOrAfterHalfADay) {
+    Selector selector({});
+    std::vector<Candidate> all = {source(1, 0, 0.01), source(2, 0, 0.01), source(3, 5.0, 0.01)};
+    selector.select(all, kNow, 1);
+    std::vector<Candidate> mended = {source(3, 0.001, 0.01)};
+    EXPECT_EQ(letters(selector.select(mended, kNow, 3)), "*");
+
+    Selector other({});
+    other.select(all, kNow, 1);
+    std::vector<Candidate> alone = {source(3, 5.0, 0.01)};
+    EXPECT_EQ(letters(other.select(alone, kNow, 3)), "x");
+    const UtcTime later = kNow + Duration::from_s(13 * 3600);
+    alone[0].data->last_sample = later - Duration::from_s(1);
+    alone[0].data->first_sample = later - Duration::from_s(100);
+    EXPECT_EQ(letters(other.select(alone, later, 3)), "*");
+}
+
+TEST(Selector, AdvertisedDispersionCoversTheDistanceToTheCombinedEstimate) {
+    Selector selector({});
+    std::vector<Candidate> c = {source(1, 0.0, 0.01), source(2, 0.004, 0.01)};
+    selector.select(c, kNow, 2);
+    const SelectionResult& result = selector.select(c, kNow, 1);
+    ASSERT_TRUE(result.update);
+    const double moved_s = std::abs(result.update->estimate.offset_s - c[0].data->reference.offset_s);
+    ASSERT_GT(moved_s, 0.001);
+    EXPECT_GE(result.update->root_dispersion_s, moved_s);
+}
+
 }  // namespace
 }  // namespace gnomon

@@ -1,0 +1,30 @@
+#pragma once
+
+/// What the samples prove about the offset, whatever the queues did.
+///
+/// A sample of an honest source proves that the true offset lay within half its root delay plus its
+/// root dispersion of the measured one. Carried to a common instant (at the line's frequency, widened
+/// by its skew) all samples of the window prove their intersection. An estimate is as wrong as the
+/// farther end of that interval at most: that is the bound to advertise. The best sample's own distance
+/// is not enough, because the estimate may have moved away from it, as it does when a path gets longer
+/// in one direction.
+
+#include <optional>
+
+#include "servo/filter/sample_history.h"
+
+namespace gnomon {
+
+struct HardInterval {
+    double low_s = 0.0;  ///< offset of our clock, > 0: behind
+    double high_s = 0.0;
+
+    /// Largest possible error of an estimate, s.
+    double bound_s(double estimate_s) const noexcept;
+};
+
+/// At time `at` (not before the newest sample); empty without samples. Samples that contradict each
+/// other prove only that something is wrong: then the newest one alone counts.
+std::optional<HardInterval> hard_interval(const SampleHistory& history, UtcTime at) noexcept;
+
+}  // namespace gnomon
