@@ -205,8 +205,7 @@ DirectiveGroup server_directives() {
                          c.config.server.rate_limit = *limit;
                      }
                  }},
-                {"smoothtime", "PPM PPM_PER_SECOND [leaponly]", "SRV-20, SRV-21", parse_smoothtime,
-                 kNotYet, kError, "the served time would not be smoothed"},
+                {"smoothtime", "PPM PPM_PER_SECOND [leaponly]", "SRV-20, SRV-21", parse_smoothtime},
                 {"ptpport", "PORT", "MSC-18", parse_ptpport, kNotYet, kError,
                  "NTP over PTP would not be served or used"},
                 {"ptpdomain", "DOMAIN", "MSC-19",

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <variant>
 
+#include "dataplane/proto/association.h"
 #include "servo/actuator/clock_executor.h"
 #include "servo/discipline/served_line.h"
 
@@ -63,6 +64,11 @@ DisciplineConfig discipline_config(const Config& config, const EngineOptions& op
     const SmoothTimeConfig& smooth = config.server.smooth_time;
     result.smoothing = SmoothingConfig{smooth.max_frequency_ppm * 1e-6,
                                        smooth.max_wander_ppm_per_s * 1e-6, smooth.leap_only};
+    // What associations can read off the wire is what the clock may be set to.
+    const UtcTime pivot = AssociationConfig().era_pivot;
+    const Duration half_era = Duration::from_s(1LL << 31);
+    result.earliest_time = std::max(pivot - half_era, UtcTime::from_ns(0));
+    result.latest_time = pivot + half_era;
     return result;
 }
 
@@ -108,6 +114,7 @@ void ClockAgent::start(const Now& now) {
     properties.can_leap = services_.clock.can_leap();
     discipline_.emplace(discipline_config(config_, options_, precision_s_, precision_log2_),
                         properties, instant_of(now));
+    mono_epoch_ = random() | 1U;
     load_leap_table();
     discipline_->start(instant_of(now), load_drift_file());
     // Not before: the start declares the clock unsynchronised, which would end a special mode.
@@ -217,6 +224,11 @@ bool ClockAgent::make_step(const Now& now) {
     return ok;
 }
 
+void ClockAgent::give_up_slew(const Now& now) {
+    discipline_->add_offset(instant_of(now), -discipline_->clock().remaining_s(now.system));
+    settle(now);
+}
+
 bool ClockAgent::add_offset(double offset_s, const Now& now) {
     const bool ok = discipline_->add_offset(instant_of(now), offset_s);
     settle(now);
@@ -255,6 +267,8 @@ const ServerState& ClockAgent::publish(const Now& now) {
         const ClockLine served = state_.clock;
         state_ = discipline_->server_state(instant_of(now), random());
         settle(now);
+        state_.mono_offset_s = mono_offset_s_;
+        state_.mono_epoch = mono_epoch_;
         if (was_synchronised && state_.synchronised) {
             state_.clock = keep_monotone(served, state_.clock, now.system);
             state_.root_dispersion_s += state_.clock.lead.to_seconds();
@@ -264,7 +278,10 @@ const ServerState& ClockAgent::publish(const Now& now) {
 }
 
 ServerState ClockAgent::peer_state(const Now& now) {
-    return discipline_->server_state(instant_of(now), random(), false);
+    ServerState state = discipline_->server_state(instant_of(now), random(), false);
+    state.mono_offset_s = mono_offset_s_;
+    state.mono_epoch = mono_epoch_;
+    return state;
 }
 
 DisciplineReport ClockAgent::report(const Now& now) {
@@ -276,9 +293,19 @@ void ClockAgent::settle(const Now& now) {
         services_.events.on_event(ClockControlFailed{error.message()});
     });
     for (const ClockAdjustment& adjustment : discipline_->take_adjustments()) {
+        note_correction(adjustment);
         listener_.on_adjustment(adjustment, now);
     }
     for (const DisciplineEvent& event : discipline_->take_events()) deliver(event);
+}
+
+void ClockAgent::note_correction(const ClockAdjustment& adjustment) {
+    if (adjustment.kind == ClockAdjustment::Kind::Slew) {
+        mono_offset_s_ -= adjustment.offset_change_s;
+        return;
+    }
+    mono_offset_s_ = 0.0;
+    mono_epoch_ = random() | 1U;
 }
 
 void ClockAgent::write_drift_file(const DriftRecord& record) {

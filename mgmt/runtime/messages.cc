@@ -190,11 +190,17 @@ struct Words {
         return error("Could not open NTP socket : {}", e.error);
     }
 
-    // Rows of log files, and events that are younger than this program.
-    template <typename Other>
-    Text operator()(const Other&) const {
-        return std::nullopt;
+    Text operator()(const OrphanRefIdUnknown&) const {
+        return error("Unknown local refid in orphan mode");
     }
+    /// Sent as mail or not at all.
+    Text operator()(const ClockChangeMail&) const { return std::nullopt; }
+    // Rows of log files. No catch-all: a new event does not compile until somebody has thought of
+    // what to say about it.
+    Text operator()(const MeasurementRecord&) const { return std::nullopt; }
+    Text operator()(const StatisticsRecord&) const { return std::nullopt; }
+    Text operator()(const TrackingRecord&) const { return std::nullopt; }
+    Text operator()(const SelectionRecord&) const { return std::nullopt; }
 
 private:
     static Text parameter(const SourceParameterChanged& e);
