@@ -45,6 +45,9 @@ public:
     void set_unsynchronised(const Now& now);
     void forget_sources(const Now& now);
     bool make_step(const Now& now);
+    /// The NTP clock becomes the system clock again, and measurements refer to what a successor will
+    /// find: what remained to be slewed is in their offsets. For dump files.
+    void give_up_slew(const Now& now);
     bool add_offset(double offset_s, const Now& now);
     /// `error_ppm` > 0: the clock is found to gain that much more.
     void add_frequency(double error_ppm, const Now& now);
@@ -76,6 +79,8 @@ private:
     /// Executes commands and delivers adjustments and events until nothing is left.
     void settle(const Now& now);
     void deliver(const DisciplineEvent& event);
+    /// The monotonic time that servers offer in the mono-root field takes back what is corrected.
+    void note_correction(const ClockAdjustment& adjustment);
     std::uint32_t random() { return static_cast<std::uint32_t>(services_.random.next()); }
 
     const Config& config_;
@@ -86,6 +91,8 @@ private:
     Log2Seconds precision_log2_;
     std::optional<Discipline> discipline_;
     ServerState state_;
+    double mono_offset_s_ = 0.0;
+    std::uint32_t mono_epoch_ = 0;
     std::optional<int> exit_status_;
 };
 

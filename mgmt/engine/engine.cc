@@ -224,6 +224,7 @@ void Engine::shutdown(const Now& now) {
     Parts& p = *parts_;
     if (!p.running) return;
     p.begin_turn(now);
+    p.clock.give_up_slew(now);
     p.samples.save(now);
     p.clock.shutdown(now);
     p.sources.shutdown();

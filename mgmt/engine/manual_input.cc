@@ -5,7 +5,7 @@
 namespace gnomon {
 namespace {
 
-constexpr std::size_t kMinForFrequency = 3;
+constexpr std::size_t kMinForFrequency = 2;
 
 double median(std::vector<double> values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);

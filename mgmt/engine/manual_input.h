@@ -1,7 +1,7 @@
 #pragma once
 
 /// `ManualInput`: times typed in by a person (`settime`): up to sixteen, and the clock's frequency from
-/// three on. Pure; the caller steers the clock by the outcome.
+/// two on. Pure; the caller steers the clock by the outcome.
 
 #include <optional>
 #include <vector>

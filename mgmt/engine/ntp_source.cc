@@ -164,6 +164,7 @@ PacketResult NtpSource::handle_packet(const RxDatagram& datagram, const Now& now
     packet.stamp = local_stamp(datagram.stamp);
     packet.local = datagram.local;
     packet.interface_index = datagram.interface_index;
+    if (datagram.local.is_ip()) selectable_.local_ref_id = RefId{datagram.local.ref_id()};
     const PacketResult result = association_->handle_packet(local_view(now), packet);
     drain(now);
     return result;
