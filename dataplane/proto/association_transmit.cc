@@ -178,6 +178,11 @@ std::size_t Association::add_extensions(const LocalView& local, std::size_t leng
             field.root_delay = MonoRoot::to_fixed28(local.server->root_delay_s);
             field.root_dispersion =
                 MonoRoot::to_fixed28(local.server->root_dispersion_at(local.utc));
+            field.mono_epoch = local.server->mono_epoch;
+            if (field.mono_epoch != 0 && !receive.time.is_zero()) {
+                field.mono_receive = NtpTimestamp::from_utc(
+                    receive.time + Duration::from_seconds(local.server->mono_offset_s));
+            }
         }
         length = append_extension(request_, length, kExtensionMonoRoot, field.encode());
     }
