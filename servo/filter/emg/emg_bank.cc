@@ -18,10 +18,8 @@ constexpr double kMaxTail = 1e6;
 constexpr double kTailGain = 1.0 / 50.0;
 /// Only members of some weight have a say in what is impossible.
 constexpr double kVotingWeight = 1e-3;
-
-double jitter_of(const EmgScale& scale, double least_s2) noexcept {
-    return std::max(scale.jitter_s, std::sqrt(least_s2));
-}
+/// A measurement that is early by less than so many sigmas is not called impossible.
+constexpr double kWildSigmas = 4.0;
 
 }  // namespace
 
@@ -47,14 +45,36 @@ void EmgBank::start(const EmgPrior& prior, const EmgScale& scale) noexcept {
         m.forward.mean_s = gauss < 1.0 ? jitter_s * std::sqrt(1.0 - gauss * gauss) : 0.0;
         m.forward.tail_s = kFirstTail * jitter_s;
         m.backward = m.forward;
+        const double decades = std::log10(wanders_[i % kEmgWanders] / config_.ordinary_wander);
+        m.log_weight = config_.wander_prior * std::max(decades, 0.0);
     }
+    weigh();
     mix();
 }
 
 double EmgBank::gauss_variance(int shape, double least_s2, const EmgScale& scale) const noexcept {
-    const double sd_s = shape == kResidualShape ? scale.residual_s
+    // One way's share of what the residuals of the offset are taken for.
+    const double sd_s = shape == kResidualShape ? std::sqrt(2.0) * scale.residual_s
                                                 : config_.gauss_shares[shape] * scale.jitter_s;
     return std::max(sd_s * sd_s, least_s2);
+}
+
+/// Offset and half the round trip with independent noise; the evidence is that of the two ways,
+/// whose Jacobian is 2.
+double EmgBank::observe_offset(Model& m, const EmgObservation& observation,
+                               const EmgScale& scale) noexcept {
+    const double least_s2 =
+        0.25 * (observation.forward_variance_s2 + observation.backward_variance_s2);
+    EmgNoise noise;
+    noise.gauss_s2 = std::max(scale.residual_s * scale.residual_s, least_s2);
+    noise.wild_share = config_.tail_share;
+    noise.wild_s2 = kFirstTail * kFirstTail * noise.gauss_s2;
+    double evidence = m.filter.update(Way::Offset, observation.offset_s(), noise).log_evidence;
+    noise.gauss_s2 = std::max(0.5 * scale.jitter_s * scale.jitter_s, least_s2);
+    noise.wild_s2 = kFirstTail * kFirstTail * noise.gauss_s2;
+    evidence +=
+        m.filter.update(Way::HalfRoundTrip, 0.5 * observation.round_trip_s(), noise).log_evidence;
+    return evidence - std::log(2.0);
 }
 
 double EmgBank::observe(Model& m, int shape, Way way, const EmgObservation& observation,
@@ -68,11 +88,15 @@ double EmgBank::observe(Model& m, int shape, Way way, const EmgObservation& obse
     noise.queue_s = queueing.mean_s;
     noise.tail_share = config_.tail_share;
     noise.tail_s = std::max(queueing.tail_s, kMinTail * std::sqrt(noise.gauss_s2));
-    noise.wild_share = config_.wild_share;
-    const double wild_s = config_.wild_spread * jitter_of(scale, noise.gauss_s2);
-    noise.wild_s2 = wild_s * wild_s;
-    const EmgPosterior posterior =
-        m.filter.update(way, forward ? observation.forward_s : observation.backward_s, noise);
+    // Being a little early is for the filter to learn from: its edge was in the wrong place.
+    const double observed_s = forward ? observation.forward_s : observation.backward_s;
+    const double jitter_s = std::max(scale.jitter_s, std::sqrt(noise.gauss_s2));
+    const double sigma_s = std::sqrt(m.filter.innovation_variance(way) + noise.gauss_s2);
+    if (m.filter.innovation(way, observed_s) < -kWildSigmas * (jitter_s + sigma_s)) {
+        noise.wild_share = config_.wild_share;
+        noise.wild_s2 = std::pow(config_.wild_spread * jitter_s, 2);
+    }
+    const EmgPosterior posterior = m.filter.update(way, observed_s, noise);
     learn(queueing, posterior, scale);
     return posterior.log_evidence;
 }
@@ -104,21 +128,30 @@ void EmgBank::step(const EmgObservation& observation, double d_s, const EmgScale
         Model& m = models_[i];
         const int shape = i / kEmgWanders;
         if (d_s > 0.0) m.filter.predict(d_s, wanders_[i % kEmgWanders], config_.white_fm, base_s2);
-        evidence[i] = observe(m, shape, first, observation, scale);
-        evidence[i] += observe(m, shape, second, observation, scale);
+        if (shape == kResidualShape) {
+            evidence[i] = observe_offset(m, observation, scale);
+        } else {
+            evidence[i] = observe(m, shape, first, observation, scale);
+            evidence[i] += observe(m, shape, second, observation, scale);
+        }
         best = std::max(best, evidence[i]);
     }
     ++count_;
 
     double likelihood = 0.0;
-    double most = -INFINITY;
     for (int i = 0; i < kModels; ++i) {
         likelihood += models_[i].weight * std::exp(evidence[i] - best);
-        double& w = models_[i].log_weight;
-        w = config_.forgetting * w + std::max(evidence[i] - best, -config_.max_evidence_gap);
-        most = std::max(most, w);
+        models_[i].log_weight = config_.forgetting * models_[i].log_weight +
+                                std::max(evidence[i] - best, -config_.max_evidence_gap);
     }
     log_evidence_ += best + std::log(std::max(likelihood, 1e-300));
+    weigh();
+    mix();
+}
+
+void EmgBank::weigh() noexcept {
+    double most = -INFINITY;
+    for (const Model& m : models_) most = std::max(most, m.log_weight);
     double sum = 0.0;
     for (Model& m : models_) {
         m.log_weight = std::max(m.log_weight - most, -config_.max_evidence_gap);
@@ -126,7 +159,6 @@ void EmgBank::step(const EmgObservation& observation, double d_s, const EmgScale
         sum += m.weight;
     }
     for (Model& m : models_) m.weight /= sum;
-    mix();
 }
 
 void EmgBank::mix() noexcept {
@@ -199,8 +231,8 @@ EmgBank::Impossible EmgBank::impossible(const EmgObservation& observation, doubl
             const double least_s2 =
                 forward ? observation.forward_variance_s2 : observation.backward_variance_s2;
             const double by_s = -ahead.innovation(way, observed_s);
-            const double s2 = ahead.innovation_variance(way) +
-                              gauss_variance(i / kEmgWanders, least_s2, scale);
+            const double s2 =
+                ahead.innovation_variance(way) + gauss_variance(i / kEmgWanders, least_s2, scale);
             const double sigmas = by_s / std::sqrt(s2);
             if (sigmas > worst.sigmas) worst = {way, by_s, sigmas};
         }

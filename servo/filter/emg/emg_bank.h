@@ -13,6 +13,9 @@
 /// Weights are exp of the log-evidence of all measurements, forgotten by 0.99 per measurement. The
 /// answer is mean and covariance of the mixture, the spread between the members included.
 ///
+/// One more shape is for sources whose delay tells nothing (reference clocks): it observes offset and
+/// round trip instead of the two ways, with Gaussian noise as large as the residuals of the offset.
+///
 /// Since the posteriors are approximate, the order of the two ways matters slightly; it alternates.
 ///
 /// Trivially copyable (about 10 KB): a snapshot is an assignment. No allocation.
@@ -39,7 +42,7 @@ struct EmgObservation {
 /// Sizes of noise known from outside the bank, standard deviations of one way, s.
 struct EmgScale {
     double jitter_s = 0.0;    ///< as the round trips tell
-    double residual_s = 0.0;  ///< as the residuals of the offsets tell
+    double residual_s = 0.0;  ///< of the offset, as its residuals tell
 };
 
 struct EmgPrior {
@@ -99,7 +102,7 @@ public:
 private:
     /// What a member believes of the queueing on one way.
     struct Queueing {
-        double mean_s = 0.0;       ///< λ; 0: this shape has none
+        double mean_s = 0.0;  ///< λ; 0: this shape has none
         double tail_s = 0.0;
         double tail_count = 0.0;  ///< measurements that went into tail_s
     };
@@ -114,8 +117,11 @@ private:
     double gauss_variance(int shape, double least_s2, const EmgScale& scale) const noexcept;
     double observe(Model& model, int shape, Way way, const EmgObservation& observation,
                    const EmgScale& scale) noexcept;
+    double observe_offset(Model& model, const EmgObservation& observation,
+                          const EmgScale& scale) noexcept;
     void learn(Queueing& queueing, const EmgPosterior& posterior,
                const EmgScale& scale) const noexcept;
+    void weigh() noexcept;
     void mix() noexcept;
 
     EmgConfig config_;

@@ -21,6 +21,9 @@ struct EmgConfig {
     /// shape (`kEmgShapes` − 1) is not in here: pure noise of a size that the residuals of the
     /// history's line tell, because the delays of a reference clock tell nothing.
     std::array<double, kEmgShapes - 1> gauss_shares = {1.0, 0.3, 0.05, 0.005};
+    /// Belief before any evidence, nepers per decade of wander above the ordinary one.
+    double ordinary_wander = 1e-9;
+    double wander_prior = -2.0;
     /// Evidence is forgotten by this factor per measurement, so that models can change.
     double forgetting = 0.99;
     /// No model falls farther than this behind the best, nepers: it must be able to come back.
@@ -31,9 +34,9 @@ struct EmgConfig {
     /// Random walk of the base delay, per measurement, as a part of the one-way jitter.
     double base_wander = 1e-4;
 
-    double tail_share = 0.04;   ///< prior of rare congestion
-    double wild_share = 1e-3;   ///< prior of impossible measurements
-    double wild_spread = 30.0;  ///< their sigma, as a multiple of the one-way jitter
+    double tail_share = 0.04;             ///< prior of rare congestion
+    double wild_share = 1e-3;             ///< prior of impossible measurements
+    double wild_spread = 30.0;            ///< their sigma, as a multiple of the one-way jitter
     double learning_floor = 1.0 / 200.0;  ///< smallest gain of the means of queueing
 
     bool detect_path_changes = true;

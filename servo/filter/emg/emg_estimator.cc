@@ -11,6 +11,10 @@ namespace {
 constexpr int kRerunAlways = 16;
 constexpr bool is_rerun_count(int n) { return n == 24 || n == 32 || n == 48 || n == 64; }
 
+/// Up to here the line is the estimate, from there on the bank alone.
+constexpr int kLineOnly = 3;
+constexpr int kBankOnly = 8;
+
 /// Nobody's stamps are better than a third of a nanosecond.
 constexpr double kMinVariance_s2 = 1e-19;
 /// Rounding of offset and delay as doubles.
@@ -18,6 +22,8 @@ constexpr double kRounding = 2.3e-16;
 
 constexpr double kImpossibleSigmas = 5.0;
 constexpr int kImpossibleToOpen = 3;
+/// A longer path is tried to have begun so many measurements ago.
+constexpr int kOpenings[] = {32, 27, 22, 17};
 /// After a trial that failed, so many samples until the next.
 constexpr int kTrialPause = 8;
 
@@ -45,7 +51,9 @@ EmgObservation observation_of(const Sample& sample, double precision_s) noexcept
 }  // namespace
 
 EmgEstimator::EmgEstimator(const EmgConfig& config)
-    : config_(config), bank_(config), candidate_(config),
+    : config_(config),
+      bank_(config),
+      candidate_(config),
       prior_frequency_sd_(config.initial_frequency_sd) {
     reset();
 }
@@ -56,6 +64,7 @@ void EmgEstimator::reset() noexcept {
     for (Snapshot& s : snapshots_) s.sample = 0;
     prior_frequency_ = 0.0;
     prior_frequency_sd_ = config_.initial_frequency_sd;
+    line_offset_s_ = line_frequency_ = 0.0;
     at_ = UtcTime();
     mixture_ = Estimate{};
 }
@@ -66,17 +75,16 @@ EmgScale EmgEstimator::scale_of(const SampleHistory& history) const noexcept {
     if (round_trips_.count() < 2) {
         const Sample& s = history.newest();
         scale.jitter_s = half_power * (0.5 * std::fabs(s.peer_delay_s) + 2.0 * s.peer_dispersion_s);
-        scale.residual_s = scale.jitter_s;
+        scale.residual_s = half_power * scale.jitter_s;
         return scale;
     }
     scale.jitter_s = half_power * round_trips_.sd_s();
-    scale.residual_s = scale.jitter_s;
+    scale.residual_s = half_power * scale.jitter_s;
     if (history.has_line()) {
-        // var(offset) is half that of one way. Residuals of a short window are few: the round trips
-        // count like three of them.
+        // Residuals of a short window are few: the round trips count like three of them.
         const int free = history.count() - 2;
-        const double line_s2 = 2.0 * history.line().stddev_s * history.line().stddev_s;
-        const double trip_s2 = scale.jitter_s * scale.jitter_s;
+        const double line_s2 = history.line().stddev_s * history.line().stddev_s;
+        const double trip_s2 = scale.residual_s * scale.residual_s;
         scale.residual_s = std::sqrt((free * line_s2 + 3.0 * trip_s2) / (free + 3.0));
     }
     return scale;
@@ -94,6 +102,7 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
         samples_ = std::min(samples_ + 1, 1 << 30);
     }
     round_trips_.add(newest.peer_delay_s);
+    line_offset_s_ = line_frequency_ = 0.0;
     const EmgScale scale = scale_of(history);
     const double d_s = (newest.at - at_).to_seconds();
     if (samples_ <= kRerunAlways || is_rerun_count(samples_) || at_.is_zero()) {
@@ -107,6 +116,19 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
         notice_longer_path(history, scale);
     }
     if (samples_ % kSnapshotEvery == 0) take_snapshot();
+    publish();
+    lean_on_line(history);
+}
+
+/// With three samples neither noise nor wander can be known, and the line, which assumes least, is
+/// hard to beat. The bank takes over gradually.
+void EmgEstimator::lean_on_line(const SampleHistory& history) noexcept {
+    if (samples_ >= kBankOnly || !history.has_line()) return;
+    const HistoryLine& line = history.line();
+    const double share =
+        std::min(1.0, static_cast<double>(kBankOnly - samples_) / (kBankOnly - kLineOnly));
+    line_offset_s_ = share * (line.offset_s - mixture_.offset_s);
+    line_frequency_ = share * (line.frequency - mixture_.frequency);
     publish();
 }
 
@@ -179,27 +201,41 @@ void EmgEstimator::notice_longer_path(const SampleHistory& history,
         }
     }
     if (oldest == nullptr) return;
-    const int replayed = samples_ - oldest->sample;
-    if (replayed > history.stored()) return;
+    if (samples_ - oldest->sample > history.stored()) return;
     next_trial_ = samples_ + kTrialPause;
 
-    candidate_ = oldest->bank;
-    const double before_s = candidate_.mean()(2);
+    const double before_s = oldest->bank.mean()(2);
     const double rise_s = round_trips_.min_of_newest_s(kChangeWindow) - 2.0 * before_s;
     if (!(rise_s > 0.0)) return;
-    candidate_.open_base(rise_s);
-    UtcTime previous = oldest->at;
-    for (int k = replayed - 1; k >= 0; --k) {
+    // When it happened is not known well: slow exchanges before it look like later ones.
+    int best = 0;
+    double evidence = bank_.log_evidence() + config_.path_change_evidence;
+    for (const int opened : kOpenings) {
+        replay(*oldest, history, scale, opened, rise_s);
+        if (candidate_.log_evidence() <= evidence) continue;
+        evidence = candidate_.log_evidence();
+        best = opened;
+    }
+    if (best == 0) return;
+    replay(*oldest, history, scale, best, rise_s);
+    bank_ = candidate_;
+    round_trips_.shift_older(best, 2.0 * (bank_.mean()(2) - before_s));
+    for (Snapshot& s : snapshots_) s.sample = 0;
+    ++path_changes_;
+}
+
+/// Runs a copy of a snapshot over the samples since; its base delay opens `opened` samples ago.
+void EmgEstimator::replay(const Snapshot& from, const SampleHistory& history, const EmgScale& scale,
+                          int opened, double base_sd_s) noexcept {
+    candidate_ = from.bank;
+    UtcTime previous = from.at;
+    for (int k = samples_ - from.sample - 1; k >= 0; --k) {
+        if (k == opened - 1) candidate_.open_base(base_sd_s);
         const Sample& sample = history.recent(k);
         const double d_s = std::max((sample.at - previous).to_seconds(), 0.0);
         candidate_.step(observation_of(sample, history.config().precision_s), d_s, scale);
         previous = sample.at;
     }
-    if (candidate_.log_evidence() < bank_.log_evidence() + config_.path_change_evidence) return;
-    bank_ = candidate_;
-    round_trips_.shift_older(kChangeWindow, 2.0 * (bank_.mean()(2) - before_s));
-    for (Snapshot& s : snapshots_) s.sample = 0;
-    ++path_changes_;
 }
 
 void EmgEstimator::take_snapshot() noexcept {
@@ -219,8 +255,12 @@ void EmgEstimator::publish() noexcept {
         reset();
         return;
     }
-    mixture_ = Estimate{at_,  x(0), std::sqrt(std::max(p(0, 0), 0.0)),
-                        x(1), std::sqrt(std::max(p(1, 1), 0.0)), p(0, 1)};
+    mixture_.at = at_;
+    mixture_.offset_s = x(0) + line_offset_s_;
+    mixture_.offset_sd_s = std::sqrt(std::max(p(0, 0), 0.0) + line_offset_s_ * line_offset_s_);
+    mixture_.frequency = x(1) + line_frequency_;
+    mixture_.frequency_sd = std::sqrt(std::max(p(1, 1), 0.0) + line_frequency_ * line_frequency_);
+    mixture_.offset_frequency_covariance = p(0, 1) + line_offset_s_ * line_frequency_;
 }
 
 void EmgEstimator::adjust(const ClockAdjustment& adjustment) noexcept {

@@ -8,15 +8,16 @@
 ///
 /// Start. Statistics of few samples are poor. So the bank is run anew over the stored samples, from
 /// an almost flat prior and with the newest statistics, at each of the first 16 and at a few later
-/// counts. Frequency errors up to 0.1 and any offset are covered.
+/// counts; up to the eighth sample its answer leans on the history's line. Frequency errors up to 0.1 and any offset are covered.
 ///
 /// Shorter path: a round trip below the shortest possible one (six sigmas) cannot be queueing: the
 /// base delay is opened at once.
 ///
 /// Longer path: looks like queueing. When the smallest of the last 32 round trips is above the
-/// median before, a copy of the bank from then is opened and run over the samples since; it replaces
-/// the bank if it explains them better by 15 nepers. (A window of 8 takes bursts for changes, one of
-/// 64 is too slow.) Snapshots are taken every 16 measurements, so that 32 to 47 are replayed.
+/// median before, copies of the bank from then are run over the samples since, their base delay
+/// opened 32 to 17 samples ago; the best one replaces the bank if it explains the samples better by
+/// 15 nepers. (A window of 8 takes bursts for changes, one of 64 is too slow.) Snapshots are taken
+/// every 16 measurements, so that 32 to 47 are replayed.
 ///
 /// Source or clock jumped: a measurement that arrived before it can have been sent counts as
 /// impossible and moves nothing much; several of the same direction in a row open offset and
@@ -64,7 +65,10 @@ private:
     void rerun(const SampleHistory& history, const EmgScale& scale) noexcept;
     void notice_shorter_path(const EmgObservation& observation, const EmgScale& scale) noexcept;
     void notice_longer_path(const SampleHistory& history, const EmgScale& scale) noexcept;
+    void replay(const Snapshot& from, const SampleHistory& history, const EmgScale& scale,
+                int opened, double base_sd_s) noexcept;
     void notice_jump(const EmgObservation& observation, double d_s, const EmgScale& scale) noexcept;
+    void lean_on_line(const SampleHistory& history) noexcept;
     void take_snapshot() noexcept;
     void publish() noexcept;
 
@@ -74,13 +78,16 @@ private:
     EmgBank candidate_;
     std::array<Snapshot, kSnapshots> snapshots_;
     int samples_ = 0;
-    int next_trial_ = 0;     ///< samples_ from when a longer path may be considered again
-    int impossible_ = 0;     ///< in a row; its sign is the direction
+    int next_trial_ = 0;  ///< samples_ from when a longer path may be considered again
+    int impossible_ = 0;  ///< in a row; its sign is the direction
     int path_changes_ = 0;
     double prior_frequency_ = 0.0;
     double prior_frequency_sd_;
+    /// What the line adds to the bank's answer during the first samples.
+    double line_offset_s_ = 0.0;
+    double line_frequency_ = 0.0;
     UtcTime at_;
-    Estimate mixture_;
+    Estimate mixture_;  ///< the bank's answer and the above
 };
 
 }  // namespace gnomon

@@ -11,6 +11,21 @@ constexpr double kMaxTimeVariance_s2 = 1e20;
 constexpr double kMinTimeVariance_s2 = 1e-30;
 constexpr double kMaxFrequencyVariance = 1.0;
 constexpr double kMinFrequencyVariance = 1e-34;
+/// H is [offset 0 base].
+struct Row {
+    double offset;
+    double base;
+};
+constexpr Row row(Way way) noexcept {
+    switch (way) {
+        case Way::Forward: return {1.0, 1.0};
+        case Way::Backward: return {-1.0, 1.0};
+        case Way::Offset: return {1.0, 0.0};
+        case Way::HalfRoundTrip: return {0.0, 1.0};
+    }
+    return {0.0, 0.0};
+}
+
 /// Rounding of one double, one sigma.
 constexpr double kRounding = 1.2e-16;
 
@@ -40,17 +55,20 @@ void EmgFilter::predict(double d_s, double wander, double white_fm,
 }
 
 double EmgFilter::innovation(Way way, double observed_s) const noexcept {
-    return way == Way::Forward ? observed_s - x_(2) - x_(0) : observed_s - x_(2) + x_(0);
+    const Row h = row(way);
+    return observed_s - h.base * x_(2) - h.offset * x_(0);
 }
 
 double EmgFilter::innovation_variance(Way way) const noexcept {
-    const double cross = way == Way::Forward ? p_(0, 2) : -p_(0, 2);
-    return std::max(p_(0, 0) + 2.0 * cross + p_(2, 2), kMinTimeVariance_s2);
+    const Row h = row(way);
+    const double s = h.offset * h.offset * p_(0, 0) + 2.0 * h.offset * h.base * p_(0, 2) +
+                     h.base * h.base * p_(2, 2);
+    return std::max(s, kMinTimeVariance_s2);
 }
 
 EmgPosterior EmgFilter::update(Way way, double observed_s, const EmgNoise& noise) noexcept {
-    const double sign = way == Way::Forward ? 1.0 : -1.0;
-    const State g = p_.col(2) + sign * p_.col(0);
+    const Row h = row(way);
+    const State g = h.base * p_.col(2) + h.offset * p_.col(0);
     const double s = innovation_variance(way);
     const EmgPosterior posterior = emg_update(innovation(way, observed_s), s, noise);
     const State k = g / s;
@@ -60,8 +78,8 @@ EmgPosterior EmgFilter::update(Way way, double observed_s, const EmgNoise& noise
         const double theta = 1.0 - posterior.variance / s;
         const State gain = theta * k;
         Covariance rest = Covariance::Identity();
-        rest.col(0) -= sign * gain;
-        rest.col(2) -= gain;
+        rest.col(0) -= h.offset * gain;
+        rest.col(2) -= h.base * gain;
         const Covariance half = rest * p_;
         p_.noalias() = half * rest.transpose();
         p_ += (theta * posterior.variance) * (k * k.transpose());
@@ -105,11 +123,26 @@ void EmgFilter::repair() noexcept {
     p_(1, 1) = std::clamp(p_(1, 1), kMinFrequencyVariance, kMaxFrequencyVariance);
     p_(2, 2) = std::clamp(p_(2, 2), kMinTimeVariance_s2, kMaxTimeVariance_s2);
     for (int i = 0; i < 2; ++i) {
-        for (int j = i + 1; j < 3; ++j) {
-            const double bound = 0.999999999999 * std::sqrt(p_(i, i) * p_(j, j));
-            p_(i, j) = p_(j, i) = std::clamp(0.5 * (p_(i, j) + p_(j, i)), -bound, bound);
-        }
+        for (int j = i + 1; j < 3; ++j) p_(i, j) = p_(j, i) = 0.5 * (p_(i, j) + p_(j, i));
     }
+    // Rounding may leave a matrix that is no covariance; it becomes one when all correlations are
+    // a little smaller.
+    double shrink = 1e-13;
+    while (!positive()) {
+        for (int i = 0; i < 2; ++i) {
+            for (int j = i + 1; j < 3; ++j) p_(i, j) = p_(j, i) = p_(j, i) * (1.0 - shrink);
+        }
+        shrink = std::min(8.0 * shrink, 0.5);
+    }
+}
+
+/// By the principal minors, relative to the diagonal.
+bool EmgFilter::positive() const noexcept {
+    const double r01 = p_(0, 1) * p_(0, 1) / (p_(0, 0) * p_(1, 1));
+    const double r02 = p_(0, 2) * p_(0, 2) / (p_(0, 0) * p_(2, 2));
+    const double r12 = p_(1, 2) * p_(1, 2) / (p_(1, 1) * p_(2, 2));
+    const double triple = p_(0, 1) / p_(0, 0) * (p_(0, 2) / p_(2, 2)) * (p_(1, 2) / p_(1, 1));
+    return r01 <= 1.0 && r02 <= 1.0 && r12 <= 1.0 && 1.0 + 2.0 * triple - r01 - r02 - r12 >= -1e-14;
 }
 
 }  // namespace gnomon

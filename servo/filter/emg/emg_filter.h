@@ -15,7 +15,12 @@
 ///     forward  a = t2 − t1 = D + e + j₁,   H = [+1 0 1]
 ///     backward b = t4 − t3 = D − e + j₂,   H = [−1 0 1]
 ///
-/// with one-sided jitter j (see emg_update.h). The scalar update says where z = Hx lies afterwards:
+/// with one-sided jitter j (see emg_update.h). Where the delay tells nothing of the noise (reference
+/// clocks), half their difference and half their sum are observed instead,
+///
+///     offset (a − b)/2 = e + n,   H = [1 0 0];      half round trip (a + b)/2 = D + n',   H = [0 0 1].
+///
+/// The scalar update says where z = Hx lies afterwards:
 /// mean m', variance V. Since x and z are jointly Gaussian before, with g = PH and S = HPH,
 ///
 ///     x ← x + g (m' − m)/S,   P ← P + g gᵀ (V − S)/S².
@@ -30,7 +35,8 @@
 
 namespace gnomon {
 
-enum class Way { Forward, Backward };
+/// What is observed of an exchange.
+enum class Way { Forward, Backward, Offset, HalfRoundTrip };
 
 class EmgFilter {
 public:
@@ -43,7 +49,7 @@ public:
     /// `d_s` > 0; `wander` s/s per √s; `white_fm` s per √s; `base_variance_s2` is added to D.
     void predict(double d_s, double wander, double white_fm, double base_variance_s2) noexcept;
 
-    /// One way's observation (a or b), s. Returns what the scalar update said of it.
+    /// An observation of that kind, s. Returns what the scalar update said of it.
     EmgPosterior update(Way way, double observed_s, const EmgNoise& noise) noexcept;
 
     /// Innovation z − Hx and variance of Hx, without an update.
@@ -64,6 +70,7 @@ public:
 
 private:
     void repair() noexcept;
+    bool positive() const noexcept;
 
     State x_ = State::Zero();
     Covariance p_ = Covariance::Identity();

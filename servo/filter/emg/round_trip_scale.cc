@@ -44,7 +44,8 @@ double RoundTripScale::quantile_s(double share) const noexcept {
 
 double RoundTripScale::min_of_newest_s(int n) const noexcept {
     double least_s = newest(0);
-    for (int back = 1; back < std::min(n, count_); ++back) least_s = std::min(least_s, newest(back));
+    for (int back = 1; back < std::min(n, count_); ++back)
+        least_s = std::min(least_s, newest(back));
     return least_s;
 }
 
@@ -52,7 +53,7 @@ double RoundTripScale::sd_s() const noexcept {
     if (count_ < 2) return 0.0;
     if (count_ == 2) return 3.0 * (sorted_[1] - sorted_[0]);
     const double range_s = quantile_s(0.75) - quantile_s(0.25);
-    return range_s / kQuartiles * (1.0 + 2.0 / (count_ - 2.0));
+    return range_s / kQuartiles * (1.0 + 1.0 / (count_ - 2.0));
 }
 
 }  // namespace gnomon

@@ -29,7 +29,9 @@ public:
     double sd_s() const noexcept;
 
 private:
-    double newest(int back) const noexcept { return ring_[(next_ + 2 * kWindow - 1 - back) % kWindow]; }
+    double newest(int back) const noexcept {
+        return ring_[(next_ + 2 * kWindow - 1 - back) % kWindow];
+    }
 
     std::array<double, kWindow> ring_{};
     std::array<double, kWindow> sorted_{};

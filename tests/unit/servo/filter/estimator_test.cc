@@ -123,7 +123,8 @@ TEST_P(EveryEstimator, SurvivesGarbage) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Servo, EveryEstimator, ::testing::Values("kalman", "regression", "pi", "emg"),
+INSTANTIATE_TEST_SUITE_P(Servo, EveryEstimator,
+                         ::testing::Values("kalman", "regression", "pi", "emg"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 TEST(Estimator, UnknownNameGivesNone) {
