@@ -43,8 +43,12 @@ void print_diagnostics(const std::vector<Diagnostic>& diagnostics) {
 }
 
 SysResult<UserIds> daemon_user(const Options& options, const Config& config) {
-    if (geteuid() != 0) return UserIds{geteuid(), getegid()};
-    return find_user(options.user.empty() ? config.process.user : options.user);
+    const UserIds current{geteuid(), getegid()};
+    if (current.user != 0) return current;
+    auto ids = find_user(options.user.empty() ? config.process.user : options.user);
+    // Somebody who wants to know the time for once need not install a user.
+    if (!ids && options.print_once && options.user.empty()) return current;
+    return ids;
 }
 
 void prepare_directories(Config& config, const UserIds& ids) {

@@ -174,7 +174,7 @@ int add_allowed(void* filter) {
         if (const int error = add_by_name(filter, SCMP_ACT_ALLOW, name)) return error;
     }
     for (const int family : kSocketFamilies) {
-        const scmp_arg_cmp is_family = SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family));
+        const scmp_arg_cmp is_family{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family), 0};
         if (const int error =
                 seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, is_family)) {
             return error;
@@ -182,7 +182,7 @@ int add_allowed(void* filter) {
     }
     // Threads, but no processes. The newer call hides its flags in memory where a filter cannot look:
     // told that it does not exist, the C library takes the older one.
-    const scmp_arg_cmp is_thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+    const scmp_arg_cmp is_thread{0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD};
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, is_thread)) {
         return error;
     }
