@@ -246,14 +246,29 @@ CommandDrop to_drop(ParseError error) {
     }
 }
 
+bool is_legacy_request(const CommandInfo& info, std::span<const std::uint8_t> request) {
+    const ReplyType reply = legacy_reply(info.command);
+    return reply != ReplyType::Null && request.size() >= info.request_size &&
+           request.size() >= reply_size(static_cast<std::uint16_t>(reply));
+}
+
+Answer to_legacy(const Answer& current) {
+    if (const auto* stats = std::get_if<ServerStatsReport>(&current.body)) {
+        return Answer{current.status, LegacyServerStats{*stats}};
+    }
+    if (const auto* data = std::get_if<NtpReport>(&current.body)) {
+        return Answer{current.status, LegacyNtpData{*data}};
+    }
+    return current;
+}
+
 Answer process(const RequestHeader& header, std::span<const std::uint8_t> request, Origin origin,
                const CommandSet& open, UtcTime now, const CommandHandlers& handlers) {
     if (header.version != kProtocolVersion) return answer(Status::BadPacketVersion);
     const CommandInfo* info = find_command(header.command);
     if (info == nullptr) return answer(Status::Invalid);
-    if (request.size() < info->request_size + padding_size(*info)) {
-        return answer(Status::BadPacketLength);
-    }
+    const bool legacy = request.size() < info->request_size + padding_size(*info);
+    if (legacy && !is_legacy_request(*info, request)) return answer(Status::BadPacketLength);
     const bool permitted = origin == Origin::UnixSocket ||
                            (info->access == Access::Monitoring && open.contains(info->command));
     if (!permitted) return answer(Status::Unauthorised);
@@ -262,7 +277,8 @@ Answer process(const RequestHeader& header, std::span<const std::uint8_t> reques
         return answer(body.error() == ParseError::InvalidName ? Status::InvalidName
                                                               : Status::BadPacketLength);
     }
-    return dispatch(Call{info->command, *body, now, handlers});
+    const Answer current = dispatch(Call{info->command, *body, now, handlers});
+    return legacy ? to_legacy(current) : current;
 }
 
 }  // namespace

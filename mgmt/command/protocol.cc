@@ -137,6 +137,8 @@ std::size_t reply_size(std::uint16_t type) noexcept {
         case ReplyType::AuthData: return 52;
         case ReplyType::ClientAccesses: return 520;
         case ReplyType::SelectData: return 76;
+        case ReplyType::LegacyServerStats: return 72;
+        case ReplyType::LegacyNtpData: return 152;
         case ReplyType::ServerStats: return 196;
         case ReplyType::NtpData: return 172;
     }
@@ -146,6 +148,14 @@ std::size_t reply_size(std::uint16_t type) noexcept {
 std::size_t padding_size(const CommandInfo& info) noexcept {
     const std::size_t reply = reply_size(static_cast<std::uint16_t>(info.reply));
     return reply > info.request_size ? reply - info.request_size : 0;
+}
+
+ReplyType legacy_reply(Command command) noexcept {
+    switch (command) {
+        case Command::ServerStats: return ReplyType::LegacyServerStats;
+        case Command::NtpData: return ReplyType::LegacyNtpData;
+        default: return ReplyType::Null;
+    }
 }
 
 bool CommandSet::add_report(std::string_view name) noexcept {

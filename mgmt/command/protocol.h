@@ -109,6 +109,8 @@ enum class ReplyType : std::uint16_t {
     AuthData = 20,
     ClientAccesses = 21,
     SelectData = 23,
+    LegacyServerStats = 24,  ///< of clients before chrony 4.4
+    LegacyNtpData = 16,      ///< of clients before chrony 4.6
     ServerStats = 25,
     NtpData = 26,
 };
@@ -159,6 +161,10 @@ std::size_t reply_size(std::uint16_t type) noexcept;
 
 /// Zero bytes after the body of a request, so that the request is as long as its reply.
 std::size_t padding_size(const CommandInfo& info) noexcept;
+
+/// The reply that an older client expects of the same command; `Null` if there is no such thing. It is
+/// told from a present one by its shorter request, which is padded to its shorter reply.
+ReplyType legacy_reply(Command command) noexcept;
 
 /// A set of commands: what `opencommands` opens to the network.
 class CommandSet {

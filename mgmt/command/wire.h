@@ -52,10 +52,19 @@ Result<RequestBody, ParseError> decode_request_body(const CommandInfo& info,
 std::size_t encode_request(const RequestHeader& header, const RequestBody& body,
                            std::span<std::uint8_t> out);
 
-using ReplyBody = std::variant<NoArguments, SourceCountReport, SourceReport, TrackingReport,
-                               SourceStatsReport, RtcReport, ActivityReport, SmoothingReport,
-                               SettimeReport, ManualReport, SourceNameReport, AuthReport,
-                               ClientAccessReport, SelectReport, ServerStatsReport, NtpReport>;
+/// The layouts of older clients (`legacy_reply`): fewer and narrower counters.
+struct LegacyServerStats {
+    ServerStatsReport report;
+};
+struct LegacyNtpData {
+    NtpReport report;
+};
+
+using ReplyBody =
+    std::variant<NoArguments, SourceCountReport, SourceReport, TrackingReport, SourceStatsReport,
+                 RtcReport, ActivityReport, SmoothingReport, SettimeReport, ManualReport,
+                 SourceNameReport, AuthReport, ClientAccessReport, SelectReport, ServerStatsReport,
+                 NtpReport, LegacyServerStats, LegacyNtpData>;
 
 struct ReplyHeader {
     std::uint8_t version = kProtocolVersion;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "mgmt/command/packer.h"
 #include "mgmt/command/wire.h"
 
@@ -255,8 +257,31 @@ void fields(P& p, typename P::template Ref<ServerStatsReport> r) {
     p.fill(32, 0xff);
 }
 
+/// A counter of 32 bits that stops at its end.
+void counter32(Packer& p, std::uint64_t value) noexcept {
+    p.number(static_cast<std::uint32_t>(std::min<std::uint64_t>(value, 0xffff'ffffU)));
+}
+void counter32(Unpacker& p, std::uint64_t& value) noexcept { value = p.take<std::uint32_t>(); }
+
 template <typename P>
-void fields(P& p, typename P::template Ref<NtpReport> r) {
+void fields(P& p, typename P::template Ref<LegacyServerStats> legacy) {
+    auto& r = legacy.report;
+    counter32(p, r.ntp_hits);
+    counter32(p, r.nke_hits);
+    counter32(p, r.cmd_hits);
+    counter32(p, r.ntp_drops);
+    counter32(p, r.nke_drops);
+    counter32(p, r.cmd_drops);
+    counter32(p, r.log_drops);
+    counter32(p, r.ntp_auth_hits);
+    counter32(p, r.ntp_interleaved_hits);
+    counter32(p, r.ntp_timestamps);
+    counter32(p, r.ntp_span_s);
+}
+
+/// What old and new layout of ntpdata begin with.
+template <typename P>
+void common_ntp_fields(P& p, typename P::template Ref<NtpReport> r) {
     p.address(r.remote_address);
     p.address(r.local_address);
     p.number(r.remote_port);
@@ -282,6 +307,17 @@ void fields(P& p, typename P::template Ref<NtpReport> r) {
     p.number(r.total_rx);
     p.number(r.total_valid_rx);
     p.number(r.total_good_rx);
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<LegacyNtpData> legacy) {
+    common_ntp_fields(p, legacy.report);
+    p.fill(12, 0xff);
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<NtpReport> r) {
+    common_ntp_fields(p, r);
     p.number(r.total_kernel_tx_timestamps);
     p.number(r.total_kernel_rx_timestamps);
     p.number(r.total_hardware_tx_timestamps);
@@ -305,6 +341,8 @@ Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
         case ReplyType::AuthData: return ReplyBody(AuthReport{});
         case ReplyType::ClientAccesses: return ReplyBody(ClientAccessReport{});
         case ReplyType::SelectData: return ReplyBody(SelectReport{});
+        case ReplyType::LegacyServerStats: return ReplyBody(LegacyServerStats{});
+        case ReplyType::LegacyNtpData: return ReplyBody(LegacyNtpData{});
         case ReplyType::ServerStats: return ReplyBody(ServerStatsReport{});
         case ReplyType::NtpData: return ReplyBody(NtpReport{});
     }
@@ -313,12 +351,12 @@ Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
 
 // In the order of the alternatives of ReplyBody.
 constexpr ReplyType kBodyTypes[] = {
-    ReplyType::Null,           ReplyType::SourceCount,   ReplyType::SourceData,
-    ReplyType::Tracking,       ReplyType::SourceStats,   ReplyType::Rtc,
-    ReplyType::Activity,       ReplyType::Smoothing,     ReplyType::ManualTimestamp,
-    ReplyType::ManualList,     ReplyType::NtpSourceName, ReplyType::AuthData,
-    ReplyType::ClientAccesses, ReplyType::SelectData,    ReplyType::ServerStats,
-    ReplyType::NtpData,
+    ReplyType::Null,           ReplyType::SourceCount,       ReplyType::SourceData,
+    ReplyType::Tracking,       ReplyType::SourceStats,       ReplyType::Rtc,
+    ReplyType::Activity,       ReplyType::Smoothing,         ReplyType::ManualTimestamp,
+    ReplyType::ManualList,     ReplyType::NtpSourceName,     ReplyType::AuthData,
+    ReplyType::ClientAccesses, ReplyType::SelectData,        ReplyType::ServerStats,
+    ReplyType::NtpData,        ReplyType::LegacyServerStats, ReplyType::LegacyNtpData,
 };
 static_assert(std::size(kBodyTypes) == std::variant_size_v<ReplyBody>);
 

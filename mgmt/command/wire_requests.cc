@@ -271,9 +271,7 @@ Result<RequestHeader, ParseError> decode_request_header(
 
 Result<RequestBody, ParseError> decode_request_body(const CommandInfo& info,
                                                     std::span<const std::uint8_t> packet) {
-    if (packet.size() < info.request_size + padding_size(info)) {
-        return Unexpected(ParseError::TooShort);
-    }
+    if (packet.size() < info.request_size) return Unexpected(ParseError::TooShort);
     RequestBody body = shape_of(info.command);
     Unpacker p(packet.subspan(kRequestHeaderSize));
     std::visit([&p](auto& arguments) { fields(p, arguments); }, body);

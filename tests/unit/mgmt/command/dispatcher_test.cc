@@ -18,6 +18,8 @@ const UtcTime kNow = UtcTime::from_ns(1'800'000'000'000'000'000);
 class Reports : public MonitoringReports {
 public:
     MOCK_METHOD(ReportResult<TrackingReport>, tracking, (UtcTime), (override));
+    MOCK_METHOD(ReportResult<ServerStatsReport>, server_stats, (), (override));
+    MOCK_METHOD(ReportResult<NtpReport>, ntp, (const IpAddress&), (override));
     MOCK_METHOD(ReportResult<ClientAccessReport>, clients, (const ClientRange&, UtcTime),
                 (override));
 };
@@ -37,6 +39,11 @@ public:
 
 class Dispatcher : public ::testing::Test {
 protected:
+    Dispatcher() {
+        ON_CALL(reports_, server_stats).WillByDefault([] {
+            return ReportResult<ServerStatsReport>(Unexpected(Status::NotEnabled));
+        });
+    }
     std::vector<std::uint8_t> request(Command command, const RequestBody& body = NoArguments{}) {
         RequestHeader header;
         header.command = static_cast<std::uint16_t>(command);
@@ -133,6 +140,35 @@ TEST_F(Dispatcher, ShortRequestsAreToldSoUnlessTheAnswerWouldBeLonger) {
     EXPECT_EQ(handle(packet).error(), CommandDrop::TooShort);
     packet.resize(kMaxRequestSize + 1);
     EXPECT_EQ(handle(packet).error(), CommandDrop::TooLong);
+}
+
+TEST_F(Dispatcher, OlderClientsGetTheLayoutTheyAskedFor) {
+    ServerStatsReport stats;
+    stats.ntp_hits = 5'000'000'000;  // more than the old counter holds
+    stats.ntp_span_s = 7;
+    EXPECT_CALL(reports_, server_stats).WillRepeatedly(Return(stats));
+    auto packet = request(Command::ServerStats);
+    packet.resize(72);  // as chronyc 4.3 asks
+    ASSERT_EQ(handle(packet).value_or(0), 72U);
+    auto header = decode_reply_header(reply_);
+    EXPECT_EQ((*header).type, 24);
+    const auto old_stats = decode_reply_body(*header, reply_);
+    EXPECT_EQ(std::get<LegacyServerStats>(*old_stats).report.ntp_hits, 0xffff'ffffU);
+    EXPECT_EQ(std::get<LegacyServerStats>(*old_stats).report.ntp_span_s, 7U);
+
+    NtpReport ntp;
+    ntp.total_good_rx = 42;
+    EXPECT_CALL(reports_, ntp).WillRepeatedly(Return(ntp));
+    packet = request(Command::NtpData, AddressArgument{IpAddress::v4(0x0A000001)});
+    packet.resize(152);
+    ASSERT_EQ(handle(packet).value_or(0), 152U);
+    header = decode_reply_header(reply_);
+    EXPECT_EQ((*header).type, 16);
+    const auto old_data = decode_reply_body(*header, reply_);
+    EXPECT_EQ(std::get<LegacyNtpData>(*old_data).report.total_good_rx, 42U);
+
+    packet.resize(151);
+    EXPECT_EQ(status_of(packet), Status::BadPacketLength);
 }
 
 TEST_F(Dispatcher, RepliesAndReservedBytesAreDropped) {
