@@ -23,6 +23,8 @@ struct NameLookup {
     /// The source whose address is wanted; 0 for all the unresolved ones of `pool`.
     SourceId source = 0;
     PoolId pool = kNoPool;
+    /// The name is that of a rule of access: its index in `ServerAgent::host_rules`.
+    std::optional<std::size_t> host_rule;
     /// The address to be replaced; an `Id` one for a first resolution.
     SocketAddress current;
     /// Begin with a random address of the answer, so as not to return to one that did not work.

@@ -58,7 +58,10 @@ ServerAgent::ServerAgent(const Config& config, const Services& services, IpAddre
 void ServerAgent::start() {
     const auto apply = [this](const std::vector<AccessRule>& rules, Port port) {
         for (const AccessRule& rule : rules) {
-            if (!rule.host.empty()) continue;
+            if (!rule.host.empty()) {
+                host_rules_.push_back(HostRule{rule, port, false});
+                continue;
+            }
             rule.allow ? table(port).allow(rule.subnet, rule.all)
                        : table(port).deny(rule.subnet, rule.all);
         }
@@ -74,7 +77,11 @@ void ServerAgent::shutdown() {
     update_sockets();
 }
 
-void ServerAgent::apply_rule(const AccessRule& rule, Port port, const IpAddress& address) {
+void ServerAgent::apply_host_rule(std::size_t index, const IpAddress& address) {
+    if (index >= host_rules_.size() || host_rules_[index].applied) return;
+    host_rules_[index].applied = true;
+    const AccessRule& rule = host_rules_[index].rule;
+    const Port port = host_rules_[index].port;
     const Subnet host{
         address, static_cast<std::uint8_t>(address.family() == IpAddress::Family::V4 ? 32 : 128)};
     rule.allow ? table(port).allow(host, rule.all) : table(port).deny(host, rule.all);

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "dataplane/port/port.h"
 #include "dataplane/proto/access_table.h"
@@ -32,8 +33,15 @@ public:
     void start();
     void shutdown();
 
-    /// A rule whose host has been resolved.
-    void apply_rule(const AccessRule& rule, Port port, const IpAddress& address);
+    /// A rule that names a host and waits for its address.
+    struct HostRule {
+        AccessRule rule;
+        Port port = Port::Ntp;
+        bool applied = false;
+    };
+    const std::vector<HostRule>& host_rules() const noexcept { return host_rules_; }
+    /// The host has been found: from now on the rule counts.
+    void apply_host_rule(std::size_t index, const IpAddress& address);
 
     void handle_request(const RxDatagram& request, const ServerState& state, const KeyTable* keys);
     void handle_transmit_stamp(const TxStampReport& report) {
@@ -79,6 +87,7 @@ private:
     IpAddress::Family family_;
     AccessTable ntp_access_;
     AccessTable command_access_;
+    std::vector<HostRule> host_rules_;
     ClientLog log_;
     TimestampStore store_;
     Responder responder_;

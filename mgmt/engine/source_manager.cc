@@ -45,6 +45,12 @@ void SourceManager::start(const Now& now) {
         add_or_tell(source, SourceOrigin::Config, ++last_configuration_, now);
     }
     reload_source_files(now);
+    for (std::size_t i = 0; i < server_.host_rules().size(); ++i) {
+        NameLookup lookup;
+        lookup.name = server_.host_rules()[i].rule.host;
+        lookup.host_rule = i;
+        names_.add(std::move(lookup));
+    }
     started_ = true;
     for (std::size_t i = 0; i < sources_.size(); ++i) {
         if (sources_[i]->has_address()) sources_[i]->start(now);

@@ -13,6 +13,7 @@ constexpr double kMaxReplacementPauseS = 7.0 * 512.0;
 }  // namespace
 
 bool SourceManager::is_wanted(const NameLookup& lookup) const {
+    if (lookup.host_rule) return !server_.host_rules()[*lookup.host_rule].applied;
     if (lookup.pool != kNoPool && lookup.source == 0) {
         const auto pool = pools_.find(lookup.pool);
         return pool != pools_.end() && pool->second.unresolved > 0;
