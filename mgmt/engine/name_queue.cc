@@ -13,11 +13,6 @@ constexpr std::size_t kMaxAddresses = 32;
 
 }  // namespace
 
-bool NameQueue::mentions(PoolId pool) const {
-    return std::any_of(lookups_.begin(), lookups_.end(),
-                       [pool](const NameLookup& lookup) { return lookup.pool == pool; });
-}
-
 void NameQueue::resolve() {
     if (busy_) {
         again_ = true;

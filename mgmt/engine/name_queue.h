@@ -57,8 +57,6 @@ public:
     void handle_resolved(NameResolver::QueryId query, const ResolvedName& answer, const Now& now);
 
     bool is_busy() const noexcept { return busy_; }
-    /// Whether a pool's name is still to be looked up.
-    bool mentions(PoolId pool) const;
 
 private:
     void begin_round();

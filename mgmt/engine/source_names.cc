@@ -24,6 +24,10 @@ bool SourceManager::is_wanted(const NameLookup& lookup) const {
 
 void SourceManager::use_addresses(const NameLookup& lookup, const std::vector<IpAddress>& addresses,
                                   const Now& now) {
+    if (lookup.host_rule) {
+        if (!addresses.empty()) server_.apply_host_rule(*lookup.host_rule, addresses.front());
+        return;
+    }
     NtpSource* source = lookup.source != 0 ? find(lookup.source) : nullptr;
     if (lookup.refresh) {
         if (source == nullptr) return;

@@ -222,6 +222,40 @@ TEST(Engine, ServerAnswersNobodyWhoIsNotAllowed) {
     EXPECT_FALSE(client.engine->server_state().synchronised);
 }
 
+TEST(Engine, AllowedHostIsLookedUpByName) {
+    TestWorld world;
+    world.names["client.example"] = {TestWorld::address_of(1)};
+    TestNode& server = world.add({"local stratum 1\nallow client.example\n"});
+    TestNode& client = world.add({"server 10.0.0.1 iburst\n"});
+    server.start();
+    client.start();
+    world.run_until(30.0);
+    EXPECT_TRUE(server.engine->handlers().access.is_allowed(
+        command::AccessCommands::Port::Ntp, client.address));
+    EXPECT_EQ(server.sent, client.sent);
+    EXPECT_TRUE(client.engine->server_state().synchronised);
+}
+
+TEST(Engine, OrphansFollowTheOneWithTheSmallestReferenceId) {
+    TestWorld world;
+    std::string config = "local stratum 5 orphan waitunsynced 0\nallow\n";
+    for (int i = 0; i < 3; ++i) {
+        config += "server " + TestWorld::address_of(i).to_string() + " minpoll 4 maxpoll 4\n";
+    }
+    std::vector<TestNode*> nodes;
+    for (int i = 0; i < 3; ++i) {
+        TestNode::Model model{config};
+        model.offset_s = 0.02 * i;
+        nodes.push_back(&world.add(std::move(model)));
+    }
+    for (TestNode* node : nodes) node->start();
+    world.run_until(1500.0);
+    EXPECT_EQ(nodes[0]->engine->server_state().stratum, 5);
+    EXPECT_EQ(nodes[1]->engine->server_state().stratum, 6);
+    EXPECT_EQ(nodes[2]->engine->server_state().stratum, 6);
+    EXPECT_LT(std::fabs(nodes[2]->ntp_error_s()), 1e-3);
+}
+
 TEST(Engine, PeersSynchroniseToEachOther) {
     TestWorld world;
     world.add({kServer}).start();
