@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """gnomond among real peers: Debian's chronyd and ntpsec, over veth, IPv4 and IPv6."""
+import re
 import sys
 import time
 import unittest
@@ -21,49 +22,47 @@ def offset_s(host, daemon):
 
 
 class Following(unittest.TestCase):
-    def follow(self, server_kind, client_kind, family, options="", server_lines=(), client_lines=()):
+    def follow(self, server_kind, client_kind, family, options="", server_lines=()):
+        """Brings a server and a client up; the client's ntpdata once it has settled."""
         with Lab() as lab:
             server, client = lab.host("server"), lab.host("client")
             address = server.ipv4 if family == 4 else server.ipv6
             upstream = getattr(server, server_kind)(["local stratum 1", "allow", *server_lines])
             wait_for("server up", lambda: server.csv(upstream, "tracking"))
-            daemon = getattr(client, client_kind)([f"server {address} {FAST} {options}", *client_lines])
+            daemon = getattr(client, client_kind)([f"server {address} {FAST} {options}"])
             wait_for("selection", lambda: selected(client, daemon) == address)
             time.sleep(4)
             self.assertLess(offset_s(client, daemon), 1e-3)
+            self.assertGreaterEqual(int(server.csv(upstream, "serverstats")[0][0]), 4, "requests were counted")
             ntpdata = client.csv(daemon, "ntpdata")[0]
             self.assertEqual(ntpdata[0], address)
-            yield client, daemon, ntpdata, server, upstream
-
-    def check(self, *args, **kwargs):
-        for client, daemon, ntpdata, server, upstream in self.follow(*args, **kwargs):
-            return ntpdata, server.csv(upstream, "serverstats")[0]
+            return ntpdata
 
     # Columns of `chronyc -c ntpdata`: 26 interleaved, 27 authenticated, 28 and 29 TX and RX timestamping.
     def test_gnomond_follows_chronyd_ipv4(self):
-        ntpdata, _ = self.check("chronyd", "gnomond", 4)
+        ntpdata = self.follow("chronyd", "gnomond", 4)
         self.assertEqual(ntpdata[26], "No")
         self.assertEqual(ntpdata[28:30], ["Kernel", "Kernel"], "both stamps from the kernel")
 
     def test_gnomond_follows_chronyd_ipv6(self):
-        self.check("chronyd", "gnomond", 6)
+        self.follow("chronyd", "gnomond", 6)
 
     def test_gnomond_follows_chronyd_interleaved(self):
-        ntpdata, _ = self.check("chronyd", "gnomond", 4, "xleave")
+        ntpdata = self.follow("chronyd", "gnomond", 4, "xleave")
         self.assertEqual(ntpdata[26], "Yes")
 
     def test_chronyd_follows_gnomond_ipv4(self):
-        self.check("gnomond", "chronyd", 4)
+        self.follow("gnomond", "chronyd", 4)
 
     def test_chronyd_follows_gnomond_ipv6(self):
-        self.check("gnomond", "chronyd", 6)
+        self.follow("gnomond", "chronyd", 6)
 
     def test_chronyd_follows_gnomond_interleaved(self):
-        ntpdata, _ = self.check("gnomond", "chronyd", 4, "xleave")
+        ntpdata = self.follow("gnomond", "chronyd", 4, "xleave")
         self.assertEqual(ntpdata[26], "Yes")
 
     def test_chronyd_follows_gnomond_interleaved_ipv6_from_a_worker(self):
-        ntpdata, _ = self.check("gnomond", "chronyd", 6, "xleave", server_lines=["serverthreads 1"])
+        ntpdata = self.follow("gnomond", "chronyd", 6, "xleave", server_lines=["serverthreads 1"])
         self.assertEqual(ntpdata[26], "Yes")
 
     def test_ntpsec_follows_gnomond(self):
@@ -147,10 +146,19 @@ class Selection(unittest.TestCase):
 
 
 class Commands(unittest.TestCase):
-    REPORTS = [["sources"], ["sources", "-v"], ["sources", "-a"], ["sourcestats"], ["sourcestats", "-v"],
-               ["activity"], ["authdata"], ["authdata", "-v"], ["smoothing"], ["rtcdata"], ["manual", "list"]]
-    # Figures that move between two questions: the layout must agree, digits may not.
-    MOVING = [["tracking"], ["ntpdata"], ["serverstats"], ["selectdata"], ["selectdata", "-v"], ["clients"]]
+    """Debian's chronyc 4.3 and gnomonc ask the same daemon. gnomonc prints what chrony's head prints, which
+    adds lines to two reports and words to one legend; all else is byte for byte the same."""
+    STILL = [["sources"], ["sources", "-v"], ["sources", "-a"], ["activity"], ["authdata"], ["authdata", "-v"],
+             ["smoothing"], ["rtcdata"], ["manual", "list"]]
+    # Reports with figures that change between two questions: the same text but for the digits.
+    MOVING = [["tracking"], ["sourcestats"], ["sourcestats", "-v"], ["selectdata"], ["clients"],
+              ["ntpdata"], ["serverstats"]]
+    NEWER_LINES = ("Total kernel", "Total hardware", "Total HW", "NTP daemon", "NTP kernel", "NTP hardware")
+
+    def both(self, host, daemon, words):
+        chronyc = [host.control(client, daemon, *words, check=False) for client in (CHRONYC, GNOMONC)]
+        return chronyc[0], "".join(line for line in chronyc[1].splitlines(True)
+                                   if not line.startswith(self.NEWER_LINES))
 
     def test_gnomonc_prints_what_chronyc_prints(self):
         with Lab() as lab:
@@ -159,19 +167,19 @@ class Commands(unittest.TestCase):
             # A long poll keeps the figures still between the two clients.
             daemon = client.gnomond([f"server {server.ipv4} minpoll 6 maxpoll 6 iburst", "allow"])
             wait_for("selection", lambda: selected(client, daemon))
-            chronyc = harness.PEERS / "usr/bin/chronyc"
-            for words in self.REPORTS:
+            for words in self.STILL:
                 with self.subTest(command=words):
-                    theirs = client.control(chronyc, daemon, *words, check=False)
-                    ours = client.control(GNOMONC, daemon, *words, check=False)
+                    for attempt in range(3):  # "LastRx" may tick in between
+                        theirs, ours = self.both(client, daemon, words)
+                        if theirs == ours:
+                            break
+                    self.assertTrue(theirs)
                     self.assertEqual(theirs, ours)
             for words in self.MOVING:
                 with self.subTest(command=words):
-                    theirs = client.control(chronyc, daemon, *words, check=False)
-                    ours = client.control(GNOMONC, daemon, *words, check=False)
+                    theirs, ours = self.both(client, daemon, words)
                     self.assertTrue(theirs)
-                    shape = [[len(line), line.split(":")[0][:20]] for line in theirs.splitlines()]
-                    self.assertEqual(shape, [[len(line), line.split(":")[0][:20]] for line in ours.splitlines()])
+                    self.assertEqual(re.sub(r"[0-9]", "0", theirs), re.sub(r"[0-9]", "0", ours))
 
     def test_waitsync_ends_when_synchronised(self):
         with Lab() as lab:
