@@ -11,6 +11,8 @@ constexpr int kResidualShape = kEmgShapes - 1;
 /// Means of queueing and lengths of tails start and stay within these multiples of the jitter.
 constexpr double kMinQueue = 1e-3;
 constexpr double kMaxQueue = 1e3;
+/// Congestion below this probability need not be confirmed.
+constexpr double kSuspicious = 0.1;
 constexpr double kFirstTail = 10.0;
 constexpr double kMinTail = 4.0;
 constexpr double kMaxTail = 1e6;
@@ -44,6 +46,7 @@ void EmgBank::start(const EmgPrior& prior, const EmgScale& scale) noexcept {
         const double gauss = shape == kResidualShape ? 1.0 : config_.gauss_shares[shape];
         m.forward.mean_s = gauss < 1.0 ? jitter_s * std::sqrt(1.0 - gauss * gauss) : 0.0;
         m.forward.tail_s = kFirstTail * jitter_s;
+        m.forward.tail_rate = config_.tail_share;
         m.backward = m.forward;
         const double decades = std::log10(wanders_[i % kEmgWanders] / config_.ordinary_wander);
         m.log_weight = config_.wander_prior * std::max(decades, 0.0);
@@ -86,7 +89,9 @@ double EmgBank::observe(Model& m, int shape, Way way, const EmgObservation& obse
     EmgNoise noise;
     noise.gauss_s2 = gauss_variance(shape, least_s2, scale);
     noise.queue_s = queueing.mean_s;
-    noise.tail_share = config_.tail_share;
+    noise.tail_share =
+        queueing.tail_rate +
+        queueing.congested * std::max(config_.tail_persistence - queueing.tail_rate, 0.0);
     noise.tail_s = std::max(queueing.tail_s, kMinTail * std::sqrt(noise.gauss_s2));
     // Being a little early is for the filter to learn from: its edge was in the wrong place.
     const double observed_s = forward ? observation.forward_s : observation.backward_s;
@@ -101,9 +106,31 @@ double EmgBank::observe(Model& m, int shape, Way way, const EmgObservation& obse
     return posterior.log_evidence;
 }
 
+/// The clock's own movement can look like congestion of one way, but not of the round trip.
+void EmgBank::confirm_congestion(Model& m, int shape, const EmgObservation& observation,
+                                 const EmgScale& scale) const noexcept {
+    if (std::max(m.forward.congested, m.backward.congested) < kSuspicious) return;
+    EmgNoise noise;
+    noise.gauss_s2 = gauss_variance(shape, observation.forward_variance_s2, scale) +
+                     gauss_variance(shape, observation.backward_variance_s2, scale);
+    noise.queue_s = m.forward.mean_s + m.backward.mean_s;
+    noise.tail_share = 0.5;
+    noise.tail_s = m.forward.tail_s + m.backward.tail_s;
+    const double excess_s = observation.round_trip_s() - 2.0 * m.filter.mean()(2);
+    const double base_s2 = 4.0 * m.filter.covariance()(2, 2);
+    const double confirmed = emg_update(excess_s, base_s2, noise).tail_share;
+    m.forward.congested *= confirmed;
+    m.backward.congested *= confirmed;
+}
+
 void EmgBank::learn(Queueing& queueing, const EmgPosterior& posterior,
                     const EmgScale& scale) const noexcept {
     const double jitter_s = std::max(scale.jitter_s, 1e-10);
+    const double slow = std::max(1.0 / (count_ + 20.0), config_.learning_floor);
+    queueing.congested = posterior.tail_share;
+    queueing.tail_rate += slow * (posterior.tail_share - queueing.tail_rate);
+    queueing.tail_rate =
+        std::clamp(queueing.tail_rate, 0.25 * config_.tail_share, config_.max_tail_share);
     if (queueing.mean_s > 0.0) {
         const double gain = std::max(1.0 / (count_ + 2.0), config_.learning_floor);
         queueing.mean_s +=
@@ -113,7 +140,7 @@ void EmgBank::learn(Queueing& queueing, const EmgPosterior& posterior,
     queueing.tail_count += posterior.tail_share;
     const double gain = std::max(1.0 / (queueing.tail_count + 2.0), kTailGain);
     queueing.tail_s += gain * posterior.tail_share * (posterior.tail_mean_s - queueing.tail_s);
-    const double least_s = kMinTail * std::max(queueing.mean_s, jitter_s);
+    const double least_s = std::max(kMinTail * queueing.mean_s, jitter_s);
     queueing.tail_s = std::clamp(queueing.tail_s, least_s, std::max(least_s, kMaxTail * jitter_s));
 }
 
@@ -133,6 +160,7 @@ void EmgBank::step(const EmgObservation& observation, double d_s, const EmgScale
         } else {
             evidence[i] = observe(m, shape, first, observation, scale);
             evidence[i] += observe(m, shape, second, observation, scale);
+            confirm_congestion(m, shape, observation, scale);
         }
         best = std::max(best, evidence[i]);
     }

@@ -8,7 +8,11 @@
 /// means λ₁ (forward) and λ₂ (backward) it learns by online expectation–maximisation: after every
 /// observation λ moves by a gain max(1/(n+2), 1/200) towards the posterior mean of the queueing,
 /// weighted by the probability that it was ordinary queueing (Titterington 1984; Cappé & Moulines
-/// 2009). A heavy tail of learned length and a small share of impossible measurements make it robust.
+/// 2009).
+///
+/// A heavy tail of learned share and length stands for congestion. Congestion comes in bursts: the
+/// probability of the tail is predicted by a Markov chain of two states from that of the previous
+/// measurement, as far as the round trip confirms it (a way alone can be late because the clock moved). A small share of impossible measurements completes the robustness.
 ///
 /// Weights are exp of the log-evidence of all measurements, forgotten by 0.99 per measurement. The
 /// answer is mean and covariance of the mixture, the spread between the members included.
@@ -105,6 +109,8 @@ private:
         double mean_s = 0.0;  ///< λ; 0: this shape has none
         double tail_s = 0.0;
         double tail_count = 0.0;  ///< measurements that went into tail_s
+        double tail_rate = 0.0;   ///< share of measurements in the tail
+        double congested = 0.0;   ///< probability that the last measurement was
     };
     struct Model {
         EmgFilter filter;
@@ -117,6 +123,8 @@ private:
     double gauss_variance(int shape, double least_s2, const EmgScale& scale) const noexcept;
     double observe(Model& model, int shape, Way way, const EmgObservation& observation,
                    const EmgScale& scale) noexcept;
+    void confirm_congestion(Model& model, int shape, const EmgObservation& observation,
+                            const EmgScale& scale) const noexcept;
     double observe_offset(Model& model, const EmgObservation& observation,
                           const EmgScale& scale) noexcept;
     void learn(Queueing& queueing, const EmgPosterior& posterior,

@@ -34,9 +34,11 @@ struct EmgConfig {
     /// Random walk of the base delay, per measurement, as a part of the one-way jitter.
     double base_wander = 1e-4;
 
-    double tail_share = 0.04;             ///< prior of rare congestion
-    double wild_share = 1e-3;             ///< prior of impossible measurements
-    double wild_spread = 30.0;            ///< their sigma, as a multiple of the one-way jitter
+    double tail_share = 0.04;  ///< prior of congestion
+    double max_tail_share = 0.5;
+    double tail_persistence = 0.7;  ///< probability that congestion lasts to the next measurement
+    double wild_share = 1e-3;       ///< prior of impossible measurements
+    double wild_spread = 30.0;      ///< their sigma, as a multiple of the one-way jitter
     double learning_floor = 1.0 / 200.0;  ///< smallest gain of the means of queueing
 
     bool detect_path_changes = true;

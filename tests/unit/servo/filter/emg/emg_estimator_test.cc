@@ -161,7 +161,7 @@ TEST(EmgEstimator, LearnsWanderAndShape) {
 }
 
 TEST(EmgEstimator, LongerPathIsRecognisedAndCostsNoOffset) {
-    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
         Path path(seed);
         path.poll(300);
         path.forward_base_s = path.backward_base_s = 1.3e-3;
@@ -173,7 +173,7 @@ TEST(EmgEstimator, LongerPathIsRecognisedAndCostsNoOffset) {
 }
 
 TEST(EmgEstimator, ShorterPathIsRecognisedAtOnce) {
-    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
         Path path(seed);
         path.poll(300);
         path.forward_base_s = path.backward_base_s = 0.5e-3;
@@ -185,10 +185,26 @@ TEST(EmgEstimator, ShorterPathIsRecognisedAtOnce) {
 }
 
 TEST(EmgEstimator, UnchangedPathIsLeftAlone) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         Path path(seed);
         path.poll(2000);
         EXPECT_EQ(path.estimator.path_changes(), 0) << seed;
+    }
+}
+
+TEST(EmgEstimator, BurstsOfCongestionDoNotPullTheEdgeUp) {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+        Path path(seed);
+        path.jitter_s = 4e-5;
+        path.poll(300);
+        for (int burst = 0; burst < 5; ++burst) {
+            path.jitter_s = 2e-3;
+            path.poll(10);
+            EXPECT_NEAR(path.base_s(), 1e-3, 5e-5) << seed;
+            EXPECT_NEAR(path.error_s(), 0.0, 1e-4) << seed;
+            path.jitter_s = 4e-5;
+            path.poll(30);
+        }
     }
 }
 
