@@ -44,6 +44,9 @@ struct SelectionConfig {
     double stratum_weight_s = 1e-3;
     int max_samples = 0;  ///< 0: as many as the estimator keeps (64).
     int min_samples = 6;
+    /// What turns the measurements of a source into an estimate: a name of `make_estimator`
+    /// (servo/filter/estimator.h); empty: the default.
+    std::string estimator;
 };
 
 /// Client sockets and names (SRC-06, SRC-10 … SRC-13).

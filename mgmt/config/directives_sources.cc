@@ -98,6 +98,17 @@ DirectiveGroup selection_directives() {
              [](C c) { c.args.take_int(c.config.selection.max_samples, kCount); }},
             {"minsamples", "SAMPLES", "SRC-09",
              [](C c) { c.args.take_int(c.config.selection.min_samples, kCount); }},
+            {"servo", "default|kalman|emg|regression|pi", "",
+             [](C c) {
+                 static const std::vector<Choice<std::string>> kEstimators{
+                     {"default", ""}, {"kalman", "kalman"}, {"emg", "emg"},
+                     {"regression", "regression"}, {"pi", "pi"}};
+                 if (c.args.expect(1)) {
+                     read_choice(c.args.report(), c.args[0], kEstimators,
+                                 c.config.selection.estimator);
+                 }
+             },
+             Support::Supported, Severity::Warning, "gnomon's own: the estimator of every source"},
         }};
 }
 

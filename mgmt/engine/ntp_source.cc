@@ -94,7 +94,8 @@ NtpSource::NtpSource(SourceId id, Origin origin, const SocketAddress& remote,
       around_(surroundings),
       selectable_(
           id, SourceType::Ntp,
-          history_config(around_.config, origin_.config.options, around_.clock.precision_s())) {
+          history_config(around_.config, origin_.config.options, around_.clock.precision_s()),
+          around_.config.selection.estimator) {
     const SourceOptions& options = origin_.config.options;
     selectable_.label = SourceLabel{remote.ip, RefId{}, origin_.config.name};
     selectable_.configured = select_options(options);

@@ -3,6 +3,7 @@
 /// What selection, statistics and reports keep of one source, whichever protocol feeds it.
 
 #include <cstdint>
+#include <string_view>
 
 #include "mgmt/engine/events.h"
 #include "servo/filter/source_filter.h"
@@ -22,8 +23,10 @@ struct Reach {
 };
 
 struct SelectableSource {
-    SelectableSource(SourceId source_id, SourceType source_type, const HistoryConfig& history)
-        : id(source_id), type(source_type), filter(history) {}
+    /// `estimator`: a name of make_estimator(), known; empty: the default.
+    SelectableSource(SourceId source_id, SourceType source_type, const HistoryConfig& history,
+                     std::string_view estimator = {})
+        : id(source_id), type(source_type), filter(history, make_estimator(estimator)) {}
 
     SourceId id;
     SourceType type;

@@ -14,7 +14,8 @@
 /// Implementations: `KalmanEstimator` (the default: best in every cell of the closed-loop
 /// comparison in tests/unit/servo/filter), `RegressionEstimator` (the history's own line, as chrony
 /// steers), `PiEstimator` (linuxptp's servo, for comparison and for sources polled many times a
-/// second).
+/// second), `EmgEstimator` (the two ways separately, one-sided delay: the most accurate;
+/// servo/filter/emg).
 
 #include <memory>
 #include <optional>
@@ -61,7 +62,7 @@ public:
     /// The estimate propagated to `at` (≥ the newest measurement); empty until there is one.
     virtual std::optional<Estimate> estimate(UtcTime at) const noexcept = 0;
 
-    /// Name in configuration and reports: "kalman", "pi", "regression".
+    /// Name in configuration and reports: "kalman", "pi", "regression", "emg".
     virtual const char* name() const noexcept = 0;
 };
 

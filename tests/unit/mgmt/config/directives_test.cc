@@ -132,6 +132,8 @@ const std::vector<Good>& good_lines() {
         {"maxupdateskew 100", [](C c) { return c.clock.max_update_skew_ppm == 100.0; }},
         {"minsamples 4", [](C c) { return c.selection.min_samples == 4; }},
         {"minsources 3", [](C c) { return c.selection.min_sources == 3; }},
+        {"servo emg", [](C c) { return c.selection.estimator == "emg"; }},
+        {"servo default", [](C c) { return c.selection.estimator.empty(); }},
         {"minstratum 1", [](C c) { return c.selection.min_stratum == 1; }},
         {"noclientlog", [](C c) { return !c.server.client_log; }},
         {"opencommands tracking NTPDATA tracking",
@@ -173,7 +175,7 @@ const std::vector<Good>& good_lines() {
 
 TEST(Directives, GoodLinesSetTheirFields) {
     for (const Good& line : good_lines()) {
-        const ParseResult result = parse_text(line.text);
+        const ParsedConfig result = parse_text(line.text);
         EXPECT_TRUE(result.diagnostics.empty()) << all_text(result.diagnostics);
         if (!result.diagnostics.empty()) continue;
         EXPECT_TRUE(line.holds(result.config)) << line.text;
@@ -249,6 +251,7 @@ TEST(Directives, BadLinesAreErrorsAtTheOffendingColumn) {
         {"maxsamples -1", 12},
         {"maxtxbuffers 1048577", 14},
         {"minsources 0", 12},
+        {"servo clairvoyant", 7},
         {"maxdistance inf", 13},
         {"noclientlog x", 13},
         {"opencommands shutdown", 14},
@@ -269,7 +272,7 @@ TEST(Directives, BadLinesAreErrorsAtTheOffendingColumn) {
         {"port 99999999999999999999", 6},
     };
     for (const auto& [text, column] : cases) {
-        const ParseResult result = parse_text("\n" + text + "\n");
+        const ParsedConfig result = parse_text("\n" + text + "\n");
         ASSERT_TRUE(has_errors(result.diagnostics)) << text;
         const Diagnostic& first = result.diagnostics[0];
         EXPECT_EQ(first.severity, Severity::Error) << text;
@@ -280,7 +283,7 @@ TEST(Directives, BadLinesAreErrorsAtTheOffendingColumn) {
 }
 
 TEST(Directives, ARejectedLineLeavesTheDefault) {
-    const ParseResult result =
+    const ParsedConfig result =
         parse_text("port 70000\nmakestep 5 x\nlocal stratum 99\nhwtimestamp e fast\n");
     EXPECT_EQ(result.config.server.port, 123);
     EXPECT_EQ(result.config.clock.make_step.threshold_s, 0.0);
@@ -289,7 +292,7 @@ TEST(Directives, ARejectedLineLeavesTheDefault) {
 }
 
 TEST(Directives, ValuesThatChronyClampsAreClampedWithAWarning) {
-    const ParseResult result = parse_text(
+    const ParsedConfig result = parse_text(
         "clockprecision 5\nmaxdrift 2e5\nmaxstratum 99\nratelimit leak 9 interval -32\n"
         "hwtimestamp e minpoll -9 maxsamples 500\nmaxdistance -1\n");
     EXPECT_FALSE(has_errors(result.diagnostics)) << all_text(result.diagnostics);
@@ -319,7 +322,7 @@ TEST(Directives, NotYetAndObsoleteAreWarningsWhereNothingIsLost) {
           "rtconutc", "hwclockfile /etc/adjtime", "ptpdomain 5", "nosystemcert", "dumponexit",
           "commandkey 1", "generatecommandkey", "linux_hz 100", "linux_freq_scale 0.99902439",
           "log rtc refclocks"}) {
-        const ParseResult result = parse_text(text);
+        const ParsedConfig result = parse_text(text);
         EXPECT_FALSE(has_errors(result.diagnostics)) << text;
         EXPECT_FALSE(result.diagnostics.empty()) << text;
     }
