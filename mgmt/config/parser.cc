@@ -79,7 +79,7 @@ public:
         follow(context.read, name, reporter);
     }
 
-    ParseResult take() { return std::move(result_); }
+    ParsedConfig take() { return std::move(result_); }
 
 private:
     static void report_support(const Directive& directive, const Word& name, Reporter& reporter) {
@@ -118,20 +118,20 @@ private:
 
     ConfigFiles& files_;
     bool restarted_ = false;
-    ParseResult result_;
+    ParsedConfig result_;
     std::vector<std::string> open_;  ///< The chain of files being read.
 };
 
 }  // namespace
 
-ParseResult parse_config_file(const std::string& path, ConfigFiles& files,
+ParsedConfig parse_config_file(const std::string& path, ConfigFiles& files,
                               const ParseOptions& options) {
     Parser parser(files, options);
     parser.read_file(path, nullptr, nullptr);
     return parser.take();
 }
 
-ParseResult parse_config_lines(const std::vector<std::string>& lines, ConfigFiles& files,
+ParsedConfig parse_config_lines(const std::vector<std::string>& lines, ConfigFiles& files,
                                const ParseOptions& options) {
     Parser parser(files, options);
     int number = 0;

@@ -22,19 +22,19 @@ struct ParseOptions {
     bool restarted = false;
 };
 
-struct ParseResult {
+struct ParsedConfig {
     Config config;
     /// In the order in which lines are read.
     std::vector<Diagnostic> diagnostics;
 };
 
 /// The file with everything it includes.
-ParseResult parse_config_file(const std::string& path, ConfigFiles& files,
+ParsedConfig parse_config_file(const std::string& path, ConfigFiles& files,
                               const ParseOptions& options);
 
 /// Directives given as arguments, one line each; they stand in for the file (SYN-04). `files`
 /// serves include and confdir.
-ParseResult parse_config_lines(const std::vector<std::string>& lines, ConfigFiles& files,
+ParsedConfig parse_config_lines(const std::vector<std::string>& lines, ConfigFiles& files,
                                const ParseOptions& options);
 
 /// What `-p` writes: one line per directive, as given, in effective order (SYN-10).

@@ -20,10 +20,10 @@ namespace {
 
 constexpr mode_t kDataDirectoryMode = 0750;
 
-ParseResult read_config(const ProgramName& program, const Options& options) {
+ParsedConfig read_config(const ProgramName& program, const Options& options) {
     SystemConfigFiles files;
     ParseOptions parse{default_config(program.personality), options.restarted};
-    ParseResult result = options.config_lines.empty()
+    ParsedConfig result = options.config_lines.empty()
                              ? parse_config_file(options.config_file, files, parse)
                              : parse_config_lines(options.config_lines, files, parse);
     if (options.print_once) {
@@ -184,7 +184,7 @@ int run_program(int argc, char* argv[]) {
         case Options::Action::Run: break;
     }
     // Before anything is started, and all of it at once.
-    ParseResult parsed = read_config(program, options);
+    ParsedConfig parsed = read_config(program, options);
     if (has_errors(parsed.diagnostics)) {
         print_diagnostics(parsed.diagnostics);
         return 1;

@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string text(reinterpret_cast<const char*>(data), size);
     OneFile files(text);
     const gnomon::ParseOptions options{gnomon::default_config(gnomon::Personality::Gnomon)};
-    const gnomon::ParseResult result = gnomon::parse_config_file("/main", files, options);
+    const gnomon::ParsedConfig result = gnomon::parse_config_file("/main", files, options);
     for (const gnomon::Diagnostic& diagnostic : result.diagnostics) {
         check(!diagnostic.to_string().empty());
         check(diagnostic.line >= 0 && diagnostic.column >= 0);

@@ -28,7 +28,7 @@ SimNode::~SimNode() = default;
 
 void SimNode::boot() {
     clock_.advance_to(world_.now());
-    const ParseResult parsed =
+    const ParsedConfig parsed =
         parse_config_file("sim.conf", config_file_, {default_config(Personality::Gnomon)});
     if (has_errors(parsed.diagnostics)) {
         throw std::invalid_argument(model_.name + ": " + parsed.diagnostics.front().to_string());

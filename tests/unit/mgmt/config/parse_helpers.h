@@ -10,7 +10,7 @@ namespace gnomon {
 
 inline constexpr char kMainFile[] = "/etc/main.conf";
 
-inline ParseResult parse_text(const std::string& text) {
+inline ParsedConfig parse_text(const std::string& text) {
     MemoryFiles files;
     files.write(kMainFile, text);
     return parse_config_file(kMainFile, files, {default_config(Personality::Chrony)});

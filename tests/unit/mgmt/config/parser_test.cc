@@ -7,13 +7,13 @@
 namespace gnomon {
 namespace {
 
-ParseResult parse_files(std::map<std::string, std::string> content) {
+ParsedConfig parse_files(std::map<std::string, std::string> content) {
     MemoryFiles files(std::move(content));
     return parse_config_file(kMainFile, files, {default_config(Personality::Gnomon)});
 }
 
 TEST(Parser, AllMistakesAreReportedAtOnce) {
-    const ParseResult result = parse_text(
+    const ParsedConfig result = parse_text(
         "# a comment\n"
         "server ntp.example ibrust\n"
         "  mkestep 1 3\n"
@@ -42,7 +42,7 @@ TEST(Parser, SuggestionsAreMadeOnlyForNearMisses) {
 }
 
 TEST(Parser, UnusableBytesAreDiagnosedAndTheRestIsRead) {
-    const ParseResult result = parse_text(std::string("port 1\0\n", 8) + "user a\x01\n" +
+    const ParsedConfig result = parse_text(std::string("port 1\0\n", 8) + "user a\x01\n" +
                                           std::string(3000, 'x') + "\ndscp 7\r\n");
     ASSERT_EQ(result.diagnostics.size(), 3u) << all_text(result.diagnostics);
     EXPECT_EQ(result.diagnostics[0].column, 7);
@@ -52,12 +52,12 @@ TEST(Parser, UnusableBytesAreDiagnosedAndTheRestIsRead) {
 }
 
 TEST(Parser, AMissingMainFileIsAnError) {
-    const ParseResult result = parse_files({});
+    const ParsedConfig result = parse_files({});
     EXPECT_EQ(all_text(result.diagnostics), "/etc/main.conf: error: cannot read the file\n");
 }
 
 TEST(Parser, IncludeReadsFilesInPlace) {
-    const ParseResult result = parse_files({{kMainFile, "port 1\ninclude /etc/d/*.conf\ndscp 9\n"},
+    const ParsedConfig result = parse_files({{kMainFile, "port 1\ninclude /etc/d/*.conf\ndscp 9\n"},
                                             {"/etc/d/a.conf", "port 2\ndscp 3\nbogus\n"},
                                             {"/etc/d/b.conf", "cmdport 5\n"}});
     EXPECT_EQ(result.config.server.port, 2);
@@ -69,7 +69,7 @@ TEST(Parser, IncludeReadsFilesInPlace) {
 }
 
 TEST(Parser, AnIncludedFileMustExistAndAPatternShouldMatch) {
-    const ParseResult result =
+    const ParsedConfig result =
         parse_files({{kMainFile, "include /none.conf\ninclude /none/*.conf\n"}});
     EXPECT_EQ(all_text(result.diagnostics),
               "/etc/main.conf:1:9: error: cannot read '/none.conf'\n"
@@ -82,20 +82,20 @@ TEST(Parser, IncludesNestTenLevelsDeep) {
         content["/" + std::to_string(level)] =
             level == 10 ? "port 10\n" : "include /" + std::to_string(level + 1) + "\n";
     }
-    const ParseResult deepest = parse_files(content);
+    const ParsedConfig deepest = parse_files(content);
     EXPECT_TRUE(deepest.diagnostics.empty()) << all_text(deepest.diagnostics);
     EXPECT_EQ(deepest.config.server.port, 10);
 
     content["/10"] = "include /11\n";
     content["/11"] = "port 11\n";
-    const ParseResult deeper = parse_files(content);
+    const ParsedConfig deeper = parse_files(content);
     EXPECT_TRUE(has_errors(deeper.diagnostics));
     EXPECT_EQ(deeper.diagnostics[0].file, "/10");
     EXPECT_EQ(deeper.config.server.port, 123);
 }
 
 TEST(Parser, AFileThatIncludesItselfIsAnErrorAndNotALoop) {
-    const ParseResult result =
+    const ParsedConfig result =
         parse_files({{kMainFile, "include /a\ninclude /a\n"},
                      {"/a", "include /a\ninclude /etc/main.conf\nport 4\n"}});
     EXPECT_EQ(result.diagnostics.size(), 4u) << all_text(result.diagnostics);
@@ -103,7 +103,7 @@ TEST(Parser, AFileThatIncludesItselfIsAnErrorAndNotALoop) {
 }
 
 TEST(Parser, ConfdirOverridesByBaseNameAndSorts) {
-    const ParseResult result = parse_files({{kMainFile, "confdir /a /b /missing\n"},
+    const ParsedConfig result = parse_files({{kMainFile, "confdir /a /b /missing\n"},
                                             {"/a/20.conf", "port 20\n"},
                                             {"/b/10.conf", "port 10\ndscp 10\n"},
                                             {"/b/20.conf", "port 99\ncmdport 99\n"},
@@ -116,14 +116,14 @@ TEST(Parser, ConfdirOverridesByBaseNameAndSorts) {
 }
 
 TEST(Parser, SourceDirectoriesAreRecordedAndNotRead) {
-    const ParseResult result = parse_files(
+    const ParsedConfig result = parse_files(
         {{kMainFile, "sourcedir /a /b\nsourcedir /c\n"}, {"/a/x.sources", "server x\n"}});
     EXPECT_EQ(result.config.client.source_dirs.size(), 2u);
     EXPECT_TRUE(result.config.client.sources.empty());
 }
 
 TEST(Parser, PrintShowsEffectiveLinesWithFilesExpanded) {
-    const ParseResult result = parse_files({{kMainFile,
+    const ParsedConfig result = parse_files({{kMainFile,
                                              "! comment\n  Server\t a   iburst\ninclude /i\n"
                                              "confdir /d\nsourcedir /s\nlock_all"},
                                             {"/i", "port  7\n"},
@@ -135,7 +135,7 @@ TEST(Parser, PrintShowsEffectiveLinesWithFilesExpanded) {
 TEST(Parser, ArgumentsAreLinesOfTheirOwn) {
     MemoryFiles files;
     files.write("/i", "port 5\n");
-    const ParseResult result = parse_config_lines({"server a\niburst", "include /i", "prot 4"},
+    const ParsedConfig result = parse_config_lines({"server a\niburst", "include /i", "prot 4"},
                                                   files, {default_config(Personality::Gnomon)});
     ASSERT_EQ(result.config.client.sources.size(), 1u);
     EXPECT_TRUE(result.config.client.sources[0].options.iburst);
@@ -167,7 +167,7 @@ TEST(Parser, ThePersonalityDecidesOnPathsOnly) {
 
 // What Debian installs must start without an error.
 TEST(Parser, TheUsualConfigurationOfADistributionIsAccepted) {
-    const ParseResult result = parse_files(
+    const ParsedConfig result = parse_files(
         {{kMainFile,
           "confdir /etc/chrony/conf.d\npool 2.debian.pool.ntp.org iburst\nsourcedir "
           "/run/chrony-dhcp\n"
