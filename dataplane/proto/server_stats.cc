@@ -17,6 +17,27 @@ void ServerStats::add(const ServerCounters& counters) noexcept {
     for (std::size_t i = 0; i < drops.size(); ++i) drops[i] += counters.drops[i].get();
 }
 
+void ServerStats::add(const ServerStats& other) noexcept {
+    ntp_hits += other.ntp_hits;
+    nke_hits += other.nke_hits;
+    command_hits += other.command_hits;
+    ntp_drops += other.ntp_drops;
+    nke_drops += other.nke_drops;
+    command_drops += other.command_drops;
+    log_drops += other.log_drops;
+    ntp_auth_hits += other.ntp_auth_hits;
+    ntp_interleaved_hits += other.ntp_interleaved_hits;
+    ntp_timestamps += other.ntp_timestamps;
+    ntp_timestamp_span_s += other.ntp_timestamp_span_s;
+    for (std::size_t i = 0; i < kTimestampSources; ++i) {
+        ntp_rx_stamps[i] += other.ntp_rx_stamps[i];
+        ntp_tx_stamps[i] += other.ntp_tx_stamps[i];
+    }
+    for (std::size_t i = 0; i < drops.size(); ++i) drops[i] += other.drops[i];
+    requests += other.requests;
+    replies += other.replies;
+}
+
 void add_shared(ServerStats& stats, const ClientLog& log, const TimestampStore& store) noexcept {
     const ClientLog::Totals totals = log.totals();
     const auto of = [](const auto& values, Service service) {

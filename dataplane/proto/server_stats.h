@@ -60,6 +60,8 @@ struct ServerStats {
 
     /// Adds what one responder counted.
     void add(const ServerCounters& counters) noexcept;
+    /// Adds another sum.
+    void add(const ServerStats& other) noexcept;
 };
 
 class ClientLog;

@@ -142,6 +142,10 @@ bool SocketPort::kernel_stamps() const noexcept { return socket_.timestamping; }
 IpAddress::Family SocketPort::family() const noexcept { return socket_.family; }
 int SocketPort::last_send_error() const noexcept { return last_send_error_; }
 
+std::uint64_t SocketPort::cookie_of(std::span<const std::uint8_t> payload) const noexcept {
+    return buffers_->cookie_of(payload);
+}
+
 std::size_t SocketPort::receive_messages(std::size_t wanted, int flags) noexcept {
     wanted = std::min(wanted, options_.batch);
     if (wanted == 0) return 0;

@@ -78,6 +78,10 @@ public:
     /// errno, 0 for none. `receive` leaves it there too.
     std::size_t transmit_stamps(std::span<TxStampReport> out) override;
 
+    /// The cookie that `payload` was sent with by this port, 0 when it is not known any more: for
+    /// stamps that another port of the same socket has taken.
+    std::uint64_t cookie_of(std::span<const std::uint8_t> payload) const noexcept;
+
     /// errno of the last send that failed, 0 when none has.
     int last_send_error() const noexcept;
 

@@ -1,12 +1,15 @@
 #include "dataplane/socket/worker.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <system_error>
@@ -55,6 +58,38 @@ void notify(const FileDescriptor& event) noexcept {
     [[maybe_unused]] const ssize_t written = write(event.get(), &one, sizeof(one));
 }
 
+Mode mode_of(std::span<const std::uint8_t> payload) noexcept {
+    return static_cast<Mode>(payload[0] & 7);
+}
+
+/// Signals are for the control loop, which waits for them: threads made meanwhile take none.
+class SignalsBlocked {
+public:
+    SignalsBlocked() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+private:
+    sigset_t before_;
+};
+
+/// A second way to the same socket, for a port that only sends.
+UdpSocket second_handle(const UdpSocket& socket) noexcept {
+    UdpSocket second;
+    second.fd = FileDescriptor(fcntl(socket.fd.get(), F_DUPFD_CLOEXEC, 0));
+    second.family = socket.family;
+    second.connected = socket.connected;
+    second.timestamping = socket.timestamping;
+    second.always_transmit_stamps = socket.always_transmit_stamps;
+    second.hardware_stamps = socket.hardware_stamps;
+    return second;
+}
+
 }  // namespace
 
 struct WorkerPool::Shared {
@@ -95,21 +130,24 @@ public:
         if (thread_.joinable()) thread_.join();
     }
     const ServerCounters& counters() const noexcept { return responder_.counters(); }
-    SpscRing<ForwardedDatagram>& ring() noexcept { return ring_; }
+    SpscRing<Forwarded>& ring() noexcept { return ring_; }
 
 private:
     void run();
     void refresh_tables();
     bool serve_batch(SocketPort& port);
     void send_all(SocketPort& port);
+    bool is_configured(const IpAddress& remote) const noexcept;
     bool is_forwarded(const RxDatagram& datagram) const noexcept;
-    void forward(const RxDatagram& datagram) noexcept;
+    void take_stamps(SocketPort& port) noexcept;
+    void forward(Forwarded::Kind kind, std::span<const std::uint8_t> payload,
+                 const RxDatagram& datagram, const TxStampReport& report) noexcept;
 
     Shared& shared_;
     unsigned number_;
     WorkerRandom random_;
     Responder responder_;
-    SpscRing<ForwardedDatagram> ring_;
+    SpscRing<Forwarded> ring_;
     std::vector<std::unique_ptr<SocketPort>> ports_;
     std::vector<RxDatagram> received_;
     std::vector<TxStampReport> reports_;
@@ -136,8 +174,7 @@ void WorkerPool::Worker::run() {
             SocketPort& port = *ports_[i];
             const short events = fds[i + 1].revents;
             if ((events & (POLLPRI | POLLERR)) != 0) {
-                const std::size_t count = port.transmit_stamps(reports_);
-                for (std::size_t r = 0; r < count; ++r) responder_.on_transmit_stamp(reports_[r]);
+                take_stamps(port);
             }
             if ((events & POLLIN) != 0) {
                 for (int turn = 0; turn < kBatchesPerTurn && serve_batch(port); ++turn) {
@@ -164,7 +201,7 @@ bool WorkerPool::Worker::serve_batch(SocketPort& port) {
     for (std::size_t i = 0; i < count; ++i) {
         const RxDatagram& datagram = received_[i];
         if (is_forwarded(datagram)) {
-            forward(datagram);
+            forward(Forwarded::Kind::Datagram, datagram.payload, datagram, TxStampReport{});
             continue;
         }
         Reply& reply = replies_[outgoing_.size()];
@@ -188,20 +225,41 @@ void WorkerPool::Worker::send_all(SocketPort& port) {
     }
 }
 
+bool WorkerPool::Worker::is_configured(const IpAddress& remote) const noexcept {
+    return !tables_->forwarded.empty() &&
+           std::binary_search(tables_->forwarded.begin(), tables_->forwarded.end(), remote);
+}
+
 /// Requests are served here whoever sends them; what else comes from a configured source belongs to
 /// its association.
 bool WorkerPool::Worker::is_forwarded(const RxDatagram& datagram) const noexcept {
-    if (tables_->forwarded.empty() || datagram.payload.empty()) return false;
-    if ((datagram.payload[0] & 7) == static_cast<unsigned>(Mode::Client)) return false;
-    return std::binary_search(tables_->forwarded.begin(), tables_->forwarded.end(),
-                              datagram.remote.ip);
+    return !datagram.payload.empty() && mode_of(datagram.payload) != Mode::Client &&
+           is_configured(datagram.remote.ip);
 }
 
-void WorkerPool::Worker::forward(const RxDatagram& datagram) noexcept {
-    ForwardedDatagram* slot = ring_.begin_push();
-    if (slot == nullptr || datagram.payload.size() > slot->bytes.size()) return;
+void WorkerPool::Worker::take_stamps(SocketPort& port) noexcept {
+    const std::size_t count = port.transmit_stamps(reports_);
+    for (std::size_t i = 0; i < count; ++i) {
+        const TxStampReport& report = reports_[i];
+        // What a worker sends to a configured source is an answer to its request.
+        if (!report.payload.empty() && mode_of(report.payload) != Mode::Server &&
+            is_configured(report.remote.ip)) {
+            forward(Forwarded::Kind::TransmitStamp, report.payload, RxDatagram{}, report);
+        } else {
+            responder_.on_transmit_stamp(report);
+        }
+    }
+}
+
+void WorkerPool::Worker::forward(Forwarded::Kind kind, std::span<const std::uint8_t> payload,
+                                 const RxDatagram& datagram, const TxStampReport& report) noexcept {
+    Forwarded* slot = ring_.begin_push();
+    if (slot == nullptr || payload.size() > slot->bytes.size()) return;
+    slot->kind = kind;
     slot->datagram = datagram;
-    std::copy(datagram.payload.begin(), datagram.payload.end(), slot->bytes.begin());
+    slot->report = report;
+    slot->size = payload.size();
+    std::copy(payload.begin(), payload.end(), slot->bytes.begin());
     ring_.end_push();
     notify(shared_.forward_event);
 }
@@ -239,15 +297,21 @@ SysResult<std::unique_ptr<WorkerPool>> WorkerPool::start(const WorkerPoolConfig&
             options.reuse_port = true;
             // With port 0 the first socket decides for all.
             if (options.local.port == 0) options.local.port = shared.port;
-            auto port = SocketPort::open(options, port_options);
-            if (!port) {
-                if (!failure) failure = port.error();
+            auto socket = open_udp_socket(options);
+            if (!socket) {
+                if (!failure) failure = socket.error();
                 continue;
             }
             if (shared.port == 0) {
-                if (const auto local = (*port)->local(); local) shared.port = local.value().port;
+                if (const auto local = local_address(*socket); local) shared.port = local->port;
             }
-            worker->add_port(std::move(port).value());
+            if (i == 0) {
+                if (UdpSocket second = second_handle(*socket); second.fd.is_open()) {
+                    pool->senders_.push_back(
+                        std::make_unique<SocketPort>(std::move(second), SocketPort::Options()));
+                }
+            }
+            worker->add_port(std::make_unique<SocketPort>(std::move(*socket), port_options));
         }
         if (!worker->has_port()) {
             return Unexpected(failure.value_or(SysError{"workers without a socket", EINVAL}));
@@ -255,6 +319,7 @@ SysResult<std::unique_ptr<WorkerPool>> WorkerPool::start(const WorkerPoolConfig&
         pool->workers_.push_back(std::move(worker));
     }
     try {
+        const SignalsBlocked blocked;
         for (const auto& worker : pool->workers_) worker->start();
     } catch (const std::system_error& error) {
         pool->stop();
@@ -273,25 +338,42 @@ void WorkerPool::publish(std::shared_ptr<const ServerTables> tables) {
 
 int WorkerPool::forward_fd() const noexcept { return shared_->forward_event.get(); }
 
-std::size_t WorkerPool::take_forwarded(std::span<ForwardedDatagram> out) {
+std::size_t WorkerPool::take_forwarded(std::span<Forwarded> out) {
     std::uint64_t count = 0;
     [[maybe_unused]] const ssize_t size = read(shared_->forward_event.get(), &count, sizeof(count));
     std::size_t taken = 0;
     for (const auto& worker : workers_) {
         while (taken < out.size()) {
-            ForwardedDatagram* slot = worker->ring().front();
+            const Forwarded* slot = worker->ring().front();
             if (slot == nullptr) break;
-            ForwardedDatagram& target = out[taken++];
-            const std::size_t length = slot->datagram.payload.size();
+            Forwarded& target = out[taken++];
+            target.kind = slot->kind;
             target.datagram = slot->datagram;
-            std::copy_n(slot->bytes.begin(), length, target.bytes.begin());
-            target.datagram.payload = {target.bytes.data(), length};
+            target.report = slot->report;
+            target.size = slot->size;
+            std::copy_n(slot->bytes.begin(), slot->size, target.bytes.begin());
             worker->ring().pop();
+            target.datagram.payload = target.report.payload = {target.bytes.data(), target.size};
+            if (target.kind != Forwarded::Kind::TransmitStamp) continue;
+            for (const auto& sender : senders_) {
+                if (target.report.cookie == 0) {
+                    target.report.cookie = sender->cookie_of(target.report.payload);
+                }
+            }
         }
     }
     // What is left would otherwise wait for the next packet.
     if (taken == out.size()) notify(shared_->forward_event);
     return taken;
+}
+
+bool WorkerPool::send(const TxDatagram& datagram) {
+    for (const auto& sender : senders_) {
+        if (sender->family() == datagram.remote.ip.family()) {
+            return sender->send({&datagram, 1}) == 1;
+        }
+    }
+    return false;
 }
 
 void WorkerPool::add_to(ServerStats& stats) const noexcept {
@@ -302,7 +384,7 @@ std::size_t WorkerPool::size() const noexcept { return workers_.size(); }
 std::uint16_t WorkerPool::port() const noexcept { return shared_->port; }
 
 void WorkerPool::stop() {
-    notify(shared_->stop_event);
+    if (!workers_.empty()) notify(shared_->stop_event);
     for (const auto& worker : workers_) worker->join();
 }
 

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "dataplane/port/port.h"
-#include "dataplane/proto/access_table.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/server_stats.h"
+#include "dataplane/proto/server_tables.h"
 #include "dataplane/proto/timestamp_store.h"
 #include "dataplane/socket/udp_socket.h"
 #include "dataplane/wire/ntp_packet.h"
@@ -30,21 +30,18 @@
 
 namespace gnomon {
 
-class KeyTable;
+class SocketPort;
 
-/// What changes rarely and as a whole: published by the control loop, never changed afterwards.
-struct ServerTables {
-    AccessTable access;
-    std::shared_ptr<const KeyTable> keys;
-    /// Whose packets go to the control loop: configured sources. Sorted.
-    std::vector<IpAddress> forwarded;
-};
-
-/// A datagram that a worker passes on to the control loop.
-struct ForwardedDatagram {
+/// What a worker passes on to the control loop: a datagram of a configured source, or the transmit
+/// stamp of one that `WorkerPool::send` sent.
+struct Forwarded {
+    enum class Kind : std::uint8_t { Datagram, TransmitStamp };
+    Kind kind = Kind::Datagram;
     std::array<std::uint8_t, kNtpMaxSize> bytes;
-    /// Its payload points into `bytes` after `take_forwarded`.
+    std::size_t size = 0;
+    /// The payload points into `bytes` after `take_forwarded`; so does that of the report.
     RxDatagram datagram;
+    TxStampReport report;
 };
 
 struct WorkerPoolConfig {
@@ -59,7 +56,8 @@ struct WorkerPoolConfig {
 
 class WorkerPool {
 public:
-    /// Opens all sockets here, in the caller's thread and with its privileges. A family whose
+    /// Opens all sockets here, in the caller's thread and with its privileges; the threads take no
+    /// signals. A family whose
     /// socket cannot be opened is left out as long as another can. `seed` feeds the workers' random
     /// numbers. Everything passed by reference outlives the pool.
     static SysResult<std::unique_ptr<WorkerPool>> start(const WorkerPoolConfig& config,
@@ -78,7 +76,12 @@ public:
     /// Becomes readable when `take_forwarded` has something.
     int forward_fd() const noexcept;
     /// At most out.size(); the rest waits. What does not fit into a worker's ring is dropped.
-    std::size_t take_forwarded(std::span<ForwardedDatagram> out);
+    std::size_t take_forwarded(std::span<Forwarded> out);
+
+    /// Sends from the server's port, by the calling thread (always the same one), beside the
+    /// workers. The transmit stamp, if one is wanted, comes back forwarded when the destination is
+    /// among the tables' `forwarded` ones. False: not sent, or no socket of that family.
+    bool send(const TxDatagram& datagram);
 
     /// Adds what the workers counted; the shared client log and store are the caller's to add.
     void add_to(ServerStats& stats) const noexcept;
@@ -97,6 +100,9 @@ private:
 
     std::unique_ptr<Shared> shared_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    /// By family, over sockets of the first worker: a socket stands two senders, a `SocketPort`
+    /// does not.
+    std::vector<std::unique_ptr<SocketPort>> senders_;
 };
 
 }  // namespace gnomon

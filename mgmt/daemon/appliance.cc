@@ -14,9 +14,10 @@ namespace {
 
 constexpr IpAddress::Family kFamilies[] = {IpAddress::Family::V4, IpAddress::Family::V6};
 
-SocketNetwork::Options network_options(const Options& options) {
+SocketNetwork::Options network_options(const Options& options, ServerThreads* threads) {
     SocketNetwork::Options network;
     network.family = options.family;
+    network.server_threads = threads;
     return network;
 }
 
@@ -37,7 +38,8 @@ Appliance::Appliance(const Options& options, const Config& config)
     : options_(options),
       config_(config),
       log_files_(config.log),
-      network_(loop_, config, *this, network_options(options)),
+      server_threads_(make_server_threads()),
+      network_(loop_, config, *this, network_options(options, server_threads_.get())),
       resolver_(loop_,
                 [this](NameResolver::QueryId query, const ResolvedName& answer) {
                     engine_->handle_resolved(query, answer, now());
@@ -48,7 +50,18 @@ Appliance::Appliance(const Options& options, const Config& config)
                           return engine_->handle_command(request, client, now(), reply);
                       }) {}
 
-Appliance::~Appliance() = default;
+Appliance::~Appliance() {
+    // They use what belongs to the engine.
+    if (server_threads_) server_threads_->stop();
+}
+
+std::unique_ptr<ServerThreads> Appliance::make_server_threads() {
+    if (config_.server.threads == 0) return nullptr;
+    // Named here: the base is private to everybody else.
+    DatagramSink& sink = *this;
+    return std::make_unique<ServerThreads>(loop_, sink, random_,
+                                           static_cast<unsigned>(config_.server.threads));
+}
 
 Now Appliance::now() const { return Now{read_mono_clock(), clock_->now()}; }
 
@@ -89,9 +102,10 @@ void Appliance::start() {
     if (options_.set_from_rtc) restore_time_from_drift_file();
     // Named here: the base is private to everybody else.
     command::DaemonCommands* const process = this;
-    engine_ = std::make_unique<Engine>(
-        config_, Services{*clock_, random_, network_, resolver_, storage_, files_, *this},
-        engine_options(options_), process);
+    engine_ = std::make_unique<Engine>(config_,
+                                       Services{*clock_, random_, network_, resolver_, storage_,
+                                                files_, *this, server_threads_.get()},
+                                       engine_options(options_), process);
     const Now at = now();
     started_ = at.mono;
     engine_->start(at);

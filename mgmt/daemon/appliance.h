@@ -17,6 +17,7 @@
 #include "mgmt/runtime/log_files.h"
 #include "mgmt/runtime/privileges.h"
 #include "mgmt/runtime/resolver.h"
+#include "mgmt/runtime/server_threads.h"
 #include "mgmt/runtime/socket_network.h"
 #include "mgmt/runtime/storage.h"
 
@@ -38,6 +39,7 @@ public:
     int run(const SignalFlag& signals);
 
 private:
+    std::unique_ptr<ServerThreads> make_server_threads();
     Now now() const;
     /// How long the loop may sleep.
     Duration time_to_wait(const Now& at) const;
@@ -62,6 +64,8 @@ private:
     SystemStorage storage_;
     SystemConfigFiles files_;
     LogFiles log_files_;
+    /// Null without `serverthreads`.
+    std::unique_ptr<ServerThreads> server_threads_;
     SocketNetwork network_;
     ThreadResolver resolver_;
     CommandServer command_server_;

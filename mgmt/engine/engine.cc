@@ -12,6 +12,7 @@
 #include "mgmt/engine/sample_store.h"
 #include "mgmt/engine/selection_agent.h"
 #include "mgmt/engine/server_agent.h"
+#include "mgmt/engine/server_workers.h"
 #include "mgmt/engine/source_commands.h"
 #include "mgmt/engine/source_manager.h"
 
@@ -73,7 +74,8 @@ public:
           clock_commands(now, services, clock, selection, manual),
           process_commands(process, keys, samples, now),
           open(open_commands(config.command)),
-          options_(options) {}
+          options_(options),
+          workers_(services.workers) {}
 
     void begin_turn(const Now& turn) {
         now = turn;
@@ -83,6 +85,14 @@ public:
     void end_turn() {
         sources.drain(now);
         clock.publish(now);
+        publish_to_workers();
+    }
+    void start_server() {
+        if (workers_ != nullptr) {
+            workers_->begin(server.client_log(), server.timestamp_store());
+            publish_to_workers();
+        }
+        server.start();
     }
     const EngineOptions& options() const noexcept { return options_; }
 
@@ -103,6 +113,16 @@ public:
     bool running = false;
 
 private:
+    void publish_to_workers() {
+        if (workers_ == nullptr) return;
+        workers_->publish(clock.server_state());
+        std::vector<IpAddress> addresses;
+        for (const auto& source : sources.sources()) {
+            if (source->has_address()) addresses.push_back(source->remote().ip);
+        }
+        tables_.publish(*workers_, {server.access_version(), keys.version()}, server.access(),
+                        keys.table(), std::move(addresses));
+    }
     void on_adjustment(const ClockAdjustment& adjustment, const Now& at) override {
         server.adjust(adjustment);
         manual.adjust(adjustment);
@@ -114,6 +134,8 @@ private:
     }
 
     EngineOptions options_;
+    ServerWorkers* workers_;
+    TablesPublisher tables_;
 };
 
 Engine::Engine(const Config& config, const Services& services, const EngineOptions& options,
@@ -128,7 +150,7 @@ void Engine::start(const Now& now) {
     p.keys.load();
     p.clock.start(now);
     p.clock.publish(now);
-    if (p.options().mode == EngineOptions::Mode::Normal) p.server.start();
+    if (p.options().mode == EngineOptions::Mode::Normal) p.start_server();
     p.sources.start(now);
     if (p.options().reload_samples) p.samples.restore(now);
     p.samples.remove_files();

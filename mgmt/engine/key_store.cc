@@ -30,6 +30,7 @@ void KeyStore::load() {
     }
     services_.events.on_event(KeysLoaded{static_cast<std::uint32_t>(file.keys.size())});
     table_ = KeyTable(std::move(file.keys));
+    ++version_;
 }
 
 }  // namespace gnomon

@@ -2,6 +2,7 @@
 
 /// `KeyStore`: the symmetric keys of the keys file, read at start and at `rekey`.
 
+#include <cstdint>
 #include <string>
 
 #include "dataplane/wire/mac.h"
@@ -18,11 +19,14 @@ public:
     void load();
     /// The same object for the whole run; `load` gives it new contents.
     const KeyTable& table() const noexcept { return table_; }
+    /// Counts how often `load` has given it new contents.
+    std::uint64_t version() const noexcept { return version_; }
 
 private:
     std::string path_;
     Services services_;
     KeyTable table_;
+    std::uint64_t version_ = 0;
 };
 
 }  // namespace gnomon

@@ -1,5 +1,7 @@
 #include "mgmt/engine/server_agent.h"
 
+#include "mgmt/engine/server_workers.h"
+
 namespace gnomon {
 namespace {
 
@@ -68,6 +70,7 @@ void ServerAgent::start() {
     };
     apply(config_.access, Port::Ntp);
     apply(command_config_.access, Port::Command);
+    ++access_version_;
     running_ = true;
     update_sockets();
 }
@@ -85,6 +88,7 @@ void ServerAgent::apply_host_rule(std::size_t index, const IpAddress& address) {
     const Subnet host{
         address, static_cast<std::uint8_t>(address.family() == IpAddress::Family::V4 ? 32 : 128)};
     rule.allow ? table(port).allow(host, rule.all) : table(port).deny(host, rule.all);
+    ++access_version_;
     update_sockets();
 }
 
@@ -138,6 +142,7 @@ command::Status ServerAgent::set_rule(Port port, const command::AccessRule& rule
     const Subnet subnet{rule.address, static_cast<std::uint8_t>(rule.bits)};
     const bool ok = allow ? table(port).allow(subnet, all) : table(port).deny(subnet, all);
     if (!ok) return command::Status::BadSubnet;
+    ++access_version_;
     update_sockets();
     return command::Status::Success;
 }
@@ -158,6 +163,7 @@ bool ServerAgent::is_allowed(Port port, const IpAddress& address) {
 command::ServerStatsReport ServerAgent::stats() const {
     ServerStats sum;
     sum.add(responder_.counters());
+    if (services_.workers != nullptr) services_.workers->add_to(sum);
     add_shared(sum, log_, store_);
 
     command::ServerStatsReport report;

@@ -67,9 +67,10 @@ public:
     command::ReportResult<command::ClientAccessReport> clients(const command::ClientRange& range,
                                                                SystemTime now);
 
-    // For workers that answer besides this thread; all of them are safe to share as their headers
-    // say.
+    /// Who may ask, and how often that may have changed.
     const AccessTable& access() const noexcept { return ntp_access_; }
+    std::uint64_t access_version() const noexcept { return access_version_; }
+    // For workers that answer besides this thread; safe to share as their headers say.
     ClientLog& client_log() noexcept { return log_; }
     TimestampStore& timestamp_store() noexcept { return store_; }
 
@@ -87,6 +88,7 @@ private:
     IpAddress::Family family_;
     AccessTable ntp_access_;
     AccessTable command_access_;
+    std::uint64_t access_version_ = 0;
     std::vector<HostRule> host_rules_;
     ClientLog log_;
     TimestampStore store_;

@@ -109,6 +109,8 @@ public:
     virtual void on_event(const Event& event) = 0;
 };
 
+class ServerWorkers;
+
 /// Everything together, as handed to the engine.
 struct Services {
     ClockDriver& clock;
@@ -118,6 +120,7 @@ struct Services {
     Storage& storage;
     ConfigFiles& files;  ///< `sourcedir` directories, at start and at `reload sources`
     EventSink& events;
+    ServerWorkers* workers = nullptr;  ///< null: the engine answers every request itself
 };
 
 }  // namespace gnomon

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "mgmt/runtime/server_threads.h"
 #include "servo/units/assert.h"
 
 namespace gnomon {
@@ -149,16 +150,12 @@ bool SocketNetwork::send(SocketHandle handle, const TxDatagram& datagram) {
 
 bool SocketNetwork::send_from_server(const TxDatagram& datagram) {
     if (!datagram.remote.ip.is_ip()) return false;
+    if (options_.server_threads != nullptr) return options_.server_threads->send(datagram);
     const auto& port = server_[index_of(datagram.remote.ip.family())];
     return port && port->send({&datagram, 1}) == 1;
 }
 
-SysResult<void> SocketNetwork::open_server(Family family) {
-    // A family that the host does not have is not an error: the other one serves.
-    if (!family_enabled(family)) return {};
-    std::unique_ptr<SocketPort>& server = server_[index_of(family)];
-    if (server || config_.server.port == 0) return {};
-
+SocketOptions SocketNetwork::server_options(Family family) const {
     SocketOptions options;
     const IpAddress& bound =
         family == Family::V6 ? config_.server.bind_address_v6 : config_.server.bind_address_v4;
@@ -168,7 +165,18 @@ SysResult<void> SocketNetwork::open_server(Family family) {
     options.dscp = config_.client.dscp;
     options.broadcast = true;
     options.hardware_stamps = options_.hardware_stamps;
-    auto port = open_port(options, kServerBatch);
+    return options;
+}
+
+SysResult<void> SocketNetwork::open_server(Family family) {
+    // A family that the host does not have is not an error: the other one serves.
+    if (!family_enabled(family) || config_.server.port == 0) return {};
+    if (options_.server_threads != nullptr) {
+        return options_.server_threads->open(server_options(family));
+    }
+    std::unique_ptr<SocketPort>& server = server_[index_of(family)];
+    if (server) return {};
+    auto port = open_port(server_options(family), kServerBatch);
     if (!port) return Unexpected(port.error());
     server = std::move(*port);
     watch(*server, kServerSocket);
@@ -178,7 +186,9 @@ SysResult<void> SocketNetwork::open_server(Family family) {
 void SocketNetwork::close_server(Family family) {
     std::unique_ptr<SocketPort>& server = server_[index_of(family)];
     // Clients that share it would fall silent.
-    if (!server || shares_server_socket()) return;
+    if (shares_server_socket()) return;
+    if (options_.server_threads != nullptr) options_.server_threads->close(family);
+    if (!server) return;
     retire(std::move(server));
 }
 

@@ -15,19 +15,12 @@
 #include "dataplane/socket/socket_port.h"
 #include "mgmt/config/config.h"
 #include "mgmt/engine/services.h"
+#include "mgmt/runtime/datagram_sink.h"
 #include "mgmt/runtime/event_loop.h"
 
 namespace gnomon {
 
-/// Where received datagrams go.
-class DatagramSink {
-public:
-    virtual ~DatagramSink() = default;
-    virtual void on_datagram(SocketHandle socket, const RxDatagram& datagram) = 0;
-    virtual void on_transmit_stamp(SocketHandle socket, const TxStampReport& report) = 0;
-    /// An ICMP error or its like on a client's socket.
-    virtual void on_socket_error(SocketHandle socket) = 0;
-};
+class ServerThreads;
 
 class SocketNetwork final : public Network {
 public:
@@ -36,6 +29,8 @@ public:
         IpAddress::Family family = IpAddress::Family::Unspecified;
         HardwareStampConverter* converter = nullptr;
         bool hardware_stamps = false;
+        /// Owns the server's sockets when it is given; else they are served by the event loop.
+        ServerThreads* server_threads = nullptr;
     };
 
     /// All outlive the network.
@@ -68,6 +63,7 @@ private:
         return family == IpAddress::Family::V6 ? 1 : 0;
     }
     bool shares_server_socket() const;
+    SocketOptions server_options(IpAddress::Family family) const;
     SocketOptions client_options(const SocketAddress& remote) const;
     SysResult<SocketHandle> open_shared(const SocketAddress& remote);
     SysResult<std::unique_ptr<SocketPort>> open_port(const SocketOptions& options,

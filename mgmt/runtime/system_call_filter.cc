@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <cstdlib>
@@ -184,6 +185,11 @@ int add_allowed(void* filter) {
     // told that it does not exist, the C library takes the older one.
     const scmp_arg_cmp is_thread{0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD};
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, is_thread)) {
+        return error;
+    }
+    // A thread may name itself.
+    const scmp_arg_cmp is_naming{0, SCMP_CMP_EQ, PR_SET_NAME, 0};
+    if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, is_naming)) {
         return error;
     }
     return add_by_name(filter, SCMP_ACT_ERRNO(ENOSYS), "clone3");

@@ -136,13 +136,46 @@ TEST_F(Workers, WorkerPool_ForwardsWhatBelongsToConfiguredSources) {
     ASSERT_EQ(client->send(std::span(&datagram, 1)), 1U);
     pollfd fd{pool->forward_fd(), POLLIN, 0};
     ASSERT_EQ(poll(&fd, 1, kPatienceMs), 1);
-    std::vector<ForwardedDatagram> out(4);
+    std::vector<Forwarded> out(4);
     ASSERT_EQ(pool->take_forwarded(out), 1U);
     EXPECT_EQ(out[0].datagram.remote, client->local().value());
     EXPECT_TRUE(std::equal(packet.begin(), packet.end(), out[0].datagram.payload.begin(),
                            out[0].datagram.payload.end()));
     EXPECT_EQ(pool->take_forwarded(out), 0U);
     EXPECT_EQ(poll(&fd, 1, 0), 0);
+}
+
+TEST_F(Workers, WorkerPool_SendsForTheControlLoopAndBringsItsTransmitStampBack) {
+    tables->forwarded = {IpAddress::loopback(IpAddress::Family::V4)};
+    start(2);
+    auto peer = connect();
+    NtpHeader header = Server::client_header(0x99);
+    header.mode = Mode::SymmetricActive;
+    const auto packet = Server::request(header);
+    TxDatagram datagram;
+    datagram.payload = packet;
+    datagram.remote = peer->local().value();
+    datagram.want_stamp = true;
+    datagram.cookie = 4711;
+    const SystemTime before = read_realtime_clock();
+    ASSERT_TRUE(pool->send(datagram));
+
+    pollfd arrival{peer->fd(), POLLIN, 0};
+    ASSERT_EQ(poll(&arrival, 1, kPatienceMs), 1);
+    std::array<RxDatagram, 1> received;
+    ASSERT_EQ(peer->receive(received), 1U);
+    EXPECT_EQ(received[0].remote.port, pool->port()) << "it comes from the server's port";
+
+    pollfd fd{pool->forward_fd(), POLLIN, 0};
+    ASSERT_EQ(poll(&fd, 1, kPatienceMs), 1);
+    std::vector<Forwarded> out(4);
+    ASSERT_EQ(pool->take_forwarded(out), 1U);
+    EXPECT_EQ(out[0].kind, Forwarded::Kind::TransmitStamp);
+    EXPECT_EQ(out[0].report.cookie, 4711U);
+    EXPECT_EQ(out[0].report.remote, datagram.remote);
+    EXPECT_GE(out[0].report.stamp.time, before);
+    datagram.remote.ip = IpAddress{};
+    EXPECT_FALSE(pool->send(datagram)) << "no family, no socket";
 }
 
 TEST_F(Workers, WorkerPool_StandsLoadFromTwoThreadsWhileEverythingChanges) {

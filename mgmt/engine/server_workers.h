@@ -1,0 +1,59 @@
+#pragma once
+
+/// `ServerWorkers`: threads that answer requests beside the engine (`serverthreads`), as the engine
+/// sees them. It tells them what they need; sockets and threads are the implementation's business
+/// (mgmt/runtime/server_threads.h). Called from the engine's thread only.
+///
+/// With workers the engine gets from the server's sockets only what they cannot handle: packets of
+/// configured sources, and transmit stamps of its own packets.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/proto/client_log.h"
+#include "dataplane/proto/server_stats.h"
+#include "dataplane/proto/server_tables.h"
+#include "dataplane/proto/timestamp_store.h"
+#include "servo/units/server_state.h"
+
+namespace gnomon {
+
+class ServerWorkers {
+public:
+    virtual ~ServerWorkers() = default;
+
+    /// Once, before the first server socket is opened. Log and store are safe to share with any
+    /// number of threads; both live as long as the engine, which closes the server's sockets before
+    /// it ends.
+    virtual void begin(ClientLog& log, TimestampStore& store) = 0;
+    /// The clock, after every call of the engine.
+    virtual void publish(const ServerState& state) = 0;
+    /// Who may ask, keys, configured sources: whenever one of them has changed.
+    virtual void publish(std::shared_ptr<const ServerTables> tables) = 0;
+    /// Adds what the workers have counted since the start, for `serverstats`.
+    virtual void add_to(ServerStats& stats) const = 0;
+};
+
+/// Publishes tables when they have changed, and only then: cheap enough for every turn.
+class TablesPublisher {
+public:
+    /// Counts of changes: of the access table and of the keys.
+    struct Version {
+        std::uint64_t access = 0;
+        std::uint64_t keys = 0;
+        bool operator==(const Version& other) const noexcept {
+            return access == other.access && keys == other.keys;
+        }
+    };
+
+    /// `sources`: addresses of the configured sources, in any order.
+    void publish(ServerWorkers& workers, const Version& version, const AccessTable& access,
+                 const KeyTable& keys, std::vector<IpAddress> sources);
+
+private:
+    Version version_;
+    std::shared_ptr<const ServerTables> last_;
+};
+
+}  // namespace gnomon
