@@ -6,6 +6,7 @@ set(GNOMON_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,und
 set(GNOMON_DPDK "AUTO" CACHE STRING "DPDK dataplane: AUTO, ON or OFF")
 set_property(CACHE GNOMON_DPDK PROPERTY STRINGS AUTO ON OFF)
 option(GNOMON_COVERAGE "Instrument for gcov" OFF)
+option(GNOMON_QUICK_TESTS "Compile test code unoptimised and with a precompiled header" OFF)
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
