@@ -51,11 +51,12 @@ std::string render_compat_table() {
         "the\n"
         "parser's table: after changing the table, run its unit test with "
         "`GNOMON_REGENERATE=1`.\n\n"
-        "*supported* means that the line is understood and its values reach the daemon's typed\n"
-        "configuration. *not yet: an error* stops the start, because going on without the line "
-        "would\n"
-        "change the time or who is trusted. *not yet: a warning* is accepted without effect. The\n"
-        "IDs are those that tests and commits name.\n";
+        "*supported* means that the line has its effect in the daemon. *not yet: an error* stops "
+        "the\n"
+        "start, because going on without the line would change the time or who is trusted. *not "
+        "yet: "
+        "a\n"
+        "warning* is accepted without effect. The IDs are those that tests and commits name.\n";
     for (const DirectiveGroup& group : directive_groups()) {
         out += fmt::format(
             "\n## {}\n\n| directive | status | IDs | note |\n| --- | --- | --- | --- |\n",
@@ -66,7 +67,8 @@ std::string render_compat_table() {
         }
     }
     append_options(out, "Options of server, pool and peer", describe(source_option_table()));
-    append_options(out, "Options of hwtimestamp", describe(hwtimestamp_option_table()));
+    append_options(out, "Options of hwtimestamp (understood; see there)",
+                   describe(hwtimestamp_option_table()));
     append_options(out, "Options of local", describe(local_option_table()));
     append_options(out, "Options of ratelimit (cmdratelimit: all but kod)",
                    describe(ratelimit_option_table(true)));

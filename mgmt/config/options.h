@@ -64,6 +64,14 @@ bool parse_options(Arguments& arguments, const std::vector<Option<Target>>& tabl
             arguments.report().error(
                 *name, fmt::format("unknown option '{}' of {}{}", name->text,
                                    arguments.directive().text, did_you_mean(name->text, names)));
+            // The value of a misspelt option is no mistake of its own.
+            const std::string_view meant = closest(name->text, names);
+            for (const Option<Target>& option : table) {
+                if (!meant.empty() && option.name == meant && !option.value.empty()) {
+                    arguments.next();
+                    break;
+                }
+            }
             good = false;
             continue;
         }

@@ -141,7 +141,7 @@ TEST(SourceLine, NtsOptionsAreKnownButNotSupported) {
 
 TEST(SourceLine, DiagnosticsNameTheColumnAndTheLikelyOption) {
     const SourceLine line = parse("h ibrust maxpol 5");
-    ASSERT_EQ(line.diagnostics.size(), 3u);
+    ASSERT_EQ(line.diagnostics.size(), 2u) << "the value of a misspelt option is no mistake";
     EXPECT_EQ(line.diagnostics[0].column, 10);
     EXPECT_EQ(line.diagnostics[0].message,
               "unknown option 'ibrust' of server (did you mean 'iburst'?)");
