@@ -227,6 +227,14 @@ double EmgBank::wander() const noexcept {
     return std::exp(log_wander);
 }
 
+double EmgBank::queue_difference_s() const noexcept {
+    double difference_s = 0.0;
+    for (const Model& m : models_) {
+        difference_s += m.weight * (m.forward.mean_s - m.backward.mean_s);
+    }
+    return difference_s;
+}
+
 double EmgBank::round_trip_deficit_sigmas(const EmgObservation& observation,
                                           const EmgScale& scale) const noexcept {
     double least = INFINITY;

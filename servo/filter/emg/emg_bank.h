@@ -84,6 +84,9 @@ public:
     /// Log-evidence of all measurements since start().
     double log_evidence() const noexcept { return log_evidence_; }
 
+    /// λ₁ − λ₂, the mean queueing forward less that backward, by weight, s.
+    double queue_difference_s() const noexcept;
+
     /// By how much the round trip is below the shortest possible one, in sigmas of the most tolerant
     /// member that matters; ≤ 0: not at all.
     double round_trip_deficit_sigmas(const EmgObservation& observation,

@@ -60,6 +60,7 @@ EmgEstimator::EmgEstimator(const EmgConfig& config)
 
 void EmgEstimator::reset() noexcept {
     round_trips_.reset();
+    bias_.reset();
     samples_ = next_trial_ = impossible_ = path_changes_ = 0;
     for (Snapshot& s : snapshots_) s.sample = 0;
     prior_frequency_ = 0.0;
@@ -111,7 +112,11 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
         const EmgObservation observation = observation_of(newest, history.config().precision_s);
         notice_shorter_path(observation, scale);
         notice_jump(observation, d_s, scale);
+        const double predicted_s = bank_.mean()(0) + d_s * bank_.mean()(1);
+        const double predicted_s2 = predicted_variance(d_s);
         bank_.step(observation, d_s, scale);
+        bias_.add(observation.forward_s - predicted_s, observation.backward_s + predicted_s,
+                  predicted_s2, bank_.queue_difference_s());
         at_ = newest.at;
         notice_longer_path(history, scale);
     }
@@ -168,8 +173,14 @@ void EmgEstimator::notice_shorter_path(const EmgObservation& observation,
     if (!(deficit_s > 0.0)) return;
     bank_.open_base(deficit_s);
     round_trips_.shift_older(1, -deficit_s);
-    for (Snapshot& s : snapshots_) s.sample = 0;
+    forget_path();
     ++path_changes_;
+}
+
+/// What was collected before a change does not go with what follows.
+void EmgEstimator::forget_path() noexcept {
+    for (Snapshot& s : snapshots_) s.sample = 0;
+    bias_.reset();
 }
 
 void EmgEstimator::notice_jump(const EmgObservation& observation, double d_s,
@@ -184,7 +195,7 @@ void EmgEstimator::notice_jump(const EmgObservation& observation, double d_s,
     if (std::abs(impossible_) < kImpossibleToOpen) return;
     impossible_ = 0;
     bank_.open_clock(worst.by_s, worst.by_s / d_s);
-    for (Snapshot& s : snapshots_) s.sample = 0;
+    forget_path();
 }
 
 void EmgEstimator::notice_longer_path(const SampleHistory& history,
@@ -220,7 +231,7 @@ void EmgEstimator::notice_longer_path(const SampleHistory& history,
     replay(*oldest, history, scale, best, rise_s);
     bank_ = candidate_;
     round_trips_.shift_older(best, 2.0 * (bank_.mean()(2) - before_s));
-    for (Snapshot& s : snapshots_) s.sample = 0;
+    forget_path();
     ++path_changes_;
 }
 
@@ -236,6 +247,13 @@ void EmgEstimator::replay(const Snapshot& from, const SampleHistory& history, co
         candidate_.step(observation_of(sample, history.config().precision_s), d_s, scale);
         previous = sample.at;
     }
+}
+
+/// Of the offset, `d_s` after the last measurement.
+double EmgEstimator::predicted_variance(double d_s) const noexcept {
+    const EmgFilter::Covariance& p = bank_.covariance();
+    const double q = bank_.wander();
+    return p(0, 0) + d_s * (2.0 * p(0, 1) + d_s * p(1, 1)) + q * q * d_s * d_s * d_s / 3.0;
 }
 
 void EmgEstimator::take_snapshot() noexcept {
@@ -256,8 +274,9 @@ void EmgEstimator::publish() noexcept {
         return;
     }
     mixture_.at = at_;
-    mixture_.offset_s = x(0) + line_offset_s_;
-    mixture_.offset_sd_s = std::sqrt(std::max(p(0, 0), 0.0) + line_offset_s_ * line_offset_s_);
+    mixture_.offset_s = x(0) + line_offset_s_ - bias_.bias_s();
+    mixture_.offset_sd_s = std::sqrt(std::max(p(0, 0), 0.0) + line_offset_s_ * line_offset_s_ +
+                                     bias_.sd_s() * bias_.sd_s());
     mixture_.frequency = x(1) + line_frequency_;
     mixture_.frequency_sd = std::sqrt(std::max(p(1, 1), 0.0) + line_frequency_ * line_frequency_);
     mixture_.offset_frequency_covariance = p(0, 1) + line_offset_s_ * line_frequency_;
