@@ -20,7 +20,8 @@
 ///
 /// It is a correction by risk and not by evidence: made only as far as skewness and difference of the
 /// sd are significant, and only for skewness well below that of an exponential (elsewhere the bank
-/// sees the edge itself) and well above none (noise of timestamps has none and biases nothing). A third of it is claimed as uncertainty.
+/// sees the edge itself) and well above none (noise of timestamps has none and biases nothing). A
+/// third of it is claimed as uncertainty.
 
 namespace gnomon {
 

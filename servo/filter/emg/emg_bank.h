@@ -12,7 +12,8 @@
 ///
 /// A heavy tail of learned share and length stands for congestion. Congestion comes in bursts: the
 /// probability of the tail is predicted by a Markov chain of two states from that of the previous
-/// measurement, as far as the round trip confirms it (a way alone can be late because the clock moved). A small share of impossible measurements completes the robustness.
+/// measurement, as far as the round trip confirms it (a way alone can be late because the clock
+/// moved). A small share of impossible measurements completes the robustness.
 ///
 /// Weights are exp of the log-evidence of all measurements, forgotten by 0.99 per measurement. The
 /// answer is mean and covariance of the mixture, the spread between the members included.

@@ -8,7 +8,8 @@
 ///
 /// Start. Statistics of few samples are poor. So the bank is run anew over the stored samples, from
 /// an almost flat prior and with the newest statistics, at each of the first 16 and at a few later
-/// counts; up to the eighth sample its answer leans on the history's line. Frequency errors up to 0.1 and any offset are covered.
+/// counts; up to the eighth sample its answer leans on the history's line. Frequency errors up to
+/// 0.1 and any offset are covered.
 ///
 /// Shorter path: a round trip below the shortest possible one (six sigmas) cannot be queueing: the
 /// base delay is opened at once.
@@ -25,7 +26,7 @@
 ///
 /// Near-normal jitter of unequal size biases any filter; see asymmetry_bias.h for the correction.
 ///
-/// Memory is fixed (about 60 KB); nothing is allocated after construction. A measurement costs some
+/// Memory is fixed (about 50 KB); nothing is allocated after construction. A measurement costs some
 /// 25 µs on average.
 
 #include <array>
