@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "servo/discipline/steering.h"
+
 namespace gnomon {
 namespace {
 
@@ -12,6 +14,8 @@ constexpr RefId kManualRefId{0x4D414E55};
 // Weight of what we expected of the clock against what was measured.
 constexpr double kExpectationWeight = 3.0;
 constexpr double kMeanSquareGain = 0.1;
+// The ratio at which `SteeringConfig` is used as it is.
+constexpr double kUsualCorrectionTimeRatio = 3.0;
 // No correction of more than an era makes sense, and NaN is none.
 constexpr double kMaxOffsetS = 4294967296.0;
 
@@ -21,16 +25,18 @@ struct FrequencyEstimate {
     double skew = 0.0;
 };
 
-/// Merges the measured frequency error with the expectation that there is none, weighted by the
-/// skews. `trusted` takes the measurement as it is; with `usable` false the frequency stays.
-FrequencyEstimate merge_frequency(double measured, double measured_skew, double expected_skew,
-                                  bool trusted, bool usable) {
+/// Merges the measured frequency error with the expectation that there is none. The bound of the
+/// latter is wide once we follow an estimator, which then is followed almost fully: it knows what
+/// was applied and needs no second filter behind it. `trusted` takes the measurement as it is; with
+/// `usable` false the frequency stays.
+FrequencyEstimate merge_frequency(double measured, double measured_sd, double measured_skew,
+                                  double expected_skew, bool trusted, bool usable) {
     double gain = 0.0;
     if (trusted) {
         gain = 1.0;
     } else if (usable) {
         const double expected = kExpectationWeight * expected_skew * expected_skew;
-        const double total = expected + measured_skew * measured_skew;
+        const double total = expected + measured_sd * measured_sd;
         gain = total > 0.0 ? std::clamp(expected / total, 0.0, 1.0) : 0.0;
     }
     FrequencyEstimate merged;
@@ -144,7 +150,7 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
     const double interval_s = last_update_ ? (now.mono - *last_update_).to_seconds() : 0.0;
 
     const FrequencyEstimate merged =
-        merge_frequency(estimate.frequency, update.skew, skew_, manual,
+        merge_frequency(estimate.frequency, estimate.frequency_sd, update.skew, skew_, manual,
                         std::fabs(update.skew) <= config_.max_update_skew);
     if (!offset_allowed(offset_s)) return;
 
@@ -162,13 +168,17 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
     offset_sd_s_ = estimate.offset_sd_s;
     frequency_sd_ = estimate.frequency_sd;
     last_update_ = now.mono;
+    // After a gap the next update will not be as long in coming.
+    const double horizon_s =
+        last_update_interval_s_ > 0.0 ? std::min(interval_s, last_update_interval_s_) : interval_s;
     last_update_interval_s_ = interval_s;
     last_offset_s_ = offset_s;
 
     // A step takes with it what was still to be slewed.
     const bool step = step_wanted(offset_s + remaining_s);
-    accumulate(now, merged.change, step ? -remaining_s : offset_s,
-               correction_area_s2(estimate.offset_sd_s, interval_s), true);
+    const double area_s2 =
+        manual ? 0.0 : steering_area_s2(estimate, offset_s + remaining_s, horizon_s);
+    accumulate(now, merged.change, step ? -remaining_s : offset_s, area_s2, true);
     if (std::fabs(offset_s) > config_.log_change_s) events_.emplace_back(ClockWrong{offset_s});
     if (config_.mail_change_s && std::fabs(offset_s) > *config_.mail_change_s) {
         events_.emplace_back(ClockChangeMail{offset_s});
@@ -347,6 +357,16 @@ double Discipline::correction_area_s2(double offset_s, double interval_s) const 
     // intervals, larger ones proportionally faster: corrections then add little frequency error
     // to what the clock has anyway.
     return config_.correction_time_ratio * 0.5 * offset_s * interval_s;
+}
+
+double Discipline::steering_area_s2(const Estimate& estimate, double remaining_s,
+                                    double interval_s) const noexcept {
+    SteeringConfig config;
+    const double slower = config_.correction_time_ratio / kUsualCorrectionTimeRatio;
+    config.frequency_weight *= slower;
+    config.max_intervals *= slower;
+    return std::fabs(remaining_s) *
+           correction_duration_s(estimate, remaining_s, interval_s, config);
 }
 
 bool Discipline::accumulate(Instant now, double frequency, double offset_s, double area_s2,

@@ -146,6 +146,8 @@ private:
     bool is_sane(UtcTime t, double offset_s);
     Frequency clamp_frequency(Frequency correction);
     double correction_area_s2(double offset_s, double interval_s) const noexcept;
+    double steering_area_s2(const Estimate& estimate, double remaining_s,
+                            double interval_s) const noexcept;
     bool accumulate(Instant now, double frequency, double offset_s, double area_s2, bool tell);
     bool request_step(Instant now, double offset_s, StepReason reason);
     void set_frequency(Instant now, Frequency correction);

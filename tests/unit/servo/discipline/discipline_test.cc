@@ -100,11 +100,12 @@ TEST(Discipline, KeepsFrequencyWhenTheSkewIsTooLarge) {
                 -100.0, 1e-6);
 }
 
-TEST(Discipline, WeighsFrequencyBySkew) {
+TEST(Discipline, WeighsFrequencyByItsDeviation) {
     Machine machine{DisciplineConfig{}};
     machine.discipline.start(machine.driver.instant(), DriftRecord{Frequency(), 1e-6});
     ClockUpdate update = machine.perfect_update();
     update.estimate.frequency = 4e-6;
+    update.estimate.frequency_sd = 1e-6;
     update.skew = 1e-6;
     machine.follow(update);
     EXPECT_NEAR(machine.discipline.frequency().ppm(), 3.0, 1e-6);
