@@ -41,8 +41,8 @@ public:
             if (reporter != nullptr) {
                 reporter->error(*from, problem);
             } else {
-                result_.diagnostics.push_back(
-                    {Severity::Error, path, 0, 0, "cannot read the file"});
+                result_.diagnostics.push_back({Severity::Error, path, 0, 0,
+                                               "cannot read the file (missing, or no right to)"});
             }
             return;
         }
@@ -125,14 +125,14 @@ private:
 }  // namespace
 
 ParsedConfig parse_config_file(const std::string& path, ConfigFiles& files,
-                              const ParseOptions& options) {
+                               const ParseOptions& options) {
     Parser parser(files, options);
     parser.read_file(path, nullptr, nullptr);
     return parser.take();
 }
 
 ParsedConfig parse_config_lines(const std::vector<std::string>& lines, ConfigFiles& files,
-                               const ParseOptions& options) {
+                                const ParseOptions& options) {
     Parser parser(files, options);
     int number = 0;
     for (const std::string& line : lines) parser.parse_line(kCommandLine, ++number, line);

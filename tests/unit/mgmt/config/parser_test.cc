@@ -53,7 +53,8 @@ TEST(Parser, UnusableBytesAreDiagnosedAndTheRestIsRead) {
 
 TEST(Parser, AMissingMainFileIsAnError) {
     const ParsedConfig result = parse_files({});
-    EXPECT_EQ(all_text(result.diagnostics), "/etc/main.conf: error: cannot read the file\n");
+    EXPECT_EQ(all_text(result.diagnostics),
+              "/etc/main.conf: error: cannot read the file (missing, or no right to)\n");
 }
 
 TEST(Parser, IncludeReadsFilesInPlace) {
