@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include "mgmt/config/parser.h"
 #include "mgmt/daemon/appliance.h"
@@ -24,8 +26,8 @@ ParsedConfig read_config(const ProgramName& program, const Options& options) {
     SystemConfigFiles files;
     ParseOptions parse{default_config(program.personality), options.restarted};
     ParsedConfig result = options.config_lines.empty()
-                             ? parse_config_file(options.config_file, files, parse)
-                             : parse_config_lines(options.config_lines, files, parse);
+                              ? parse_config_file(options.config_file, files, parse)
+                              : parse_config_lines(options.config_lines, files, parse);
     if (options.print_once) {
         // Only a look at the time: nothing that another instance may be using is touched.
         result.config.server.port = 0;
@@ -101,6 +103,29 @@ SysResult<void> become_daemon_user(const Options& options, const Config& config,
     return drop_privileges(ids, kept);
 }
 
+/// Said at the start and not when the first hour's frequency is lost.
+void check_directories(const Options& options, const Config& config) {
+    if (options.print_once) return;
+    const std::string& drift_file = config.clock.drift_file;
+    const std::pair<const char*, std::string> directories[] = {
+        {"driftfile", drift_file.empty() ? "" : parent_directory(drift_file)},
+        {"dumpdir", config.process.dump_dir},
+        {"logdir", config.log.directory},
+    };
+    for (const auto& [directive, path] : directories) {
+        auto writable = check_writable_directory(path);
+        // Of those two a missing one has been reported by prepare_directories().
+        const bool reported =
+            path != directories[0].second && !writable && writable.error().code == ENOENT;
+        if (!writable && !reported) {
+            log_warning(
+                "Nothing can be saved by {} : {} (make the directory and give it to the "
+                "daemon's user)",
+                directive, writable.error().message());
+        }
+    }
+}
+
 void open_log(const ProgramName& program, const Options& options) {
     if (!options.log_file.empty()) {
         if (auto opened = log().to_file(options.log_file); !opened) {
@@ -143,6 +168,7 @@ int serve(const ProgramName& program, const Options& options, Config& config, Re
                          options.user.empty() ? config.process.user : options.user,
                          dropped.error().message());
     }
+    check_directories(options, config);
     const SignalFlag signals;
     if (auto loaded = load_system_call_filter(options.filter_level); !loaded) {
         return log_fatal("Could not load seccomp filter : {} (option -F)",

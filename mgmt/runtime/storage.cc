@@ -127,6 +127,11 @@ bool directory_is_private(const std::string& path, mode_t mode, uid_t owner, gid
            status.st_uid == owner && status.st_gid == group;
 }
 
+SysResult<void> check_writable_directory(const std::string& path) {
+    if (path.empty() || access(path.c_str(), W_OK | X_OK) == 0) return {};
+    return Unexpected(SysError::last("write to " + path));
+}
+
 std::string parent_directory(const std::string& path) {
     const std::size_t end = path.find_last_not_of('/');
     if (end == std::string::npos) return path.empty() ? "." : "/";

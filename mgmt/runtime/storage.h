@@ -39,6 +39,9 @@ SysResult<void> create_directories(const std::string& path, mode_t mode, uid_t o
 /// outside `mode`.
 bool directory_is_private(const std::string& path, mode_t mode, uid_t owner, gid_t group);
 
+/// Whether this process may make files in `path`. An empty path counts as success.
+SysResult<void> check_writable_directory(const std::string& path);
+
 /// "." when there is no slash.
 std::string parent_directory(const std::string& path);
 

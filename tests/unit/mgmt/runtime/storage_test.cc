@@ -63,6 +63,16 @@ TEST(Storage, CreateDirectories_MakesParentsAndKeepsWhatExists) {
     EXPECT_EQ(create_directories(directory.path() + "/file", 0700, 0, 0).error().code, ENOTDIR);
 }
 
+TEST(Storage, CheckWritableDirectory_NamesWhatIsMissing) {
+    const TemporaryDirectory directory;
+    EXPECT_TRUE(check_writable_directory(""));
+    EXPECT_TRUE(check_writable_directory(directory.path()));
+    const auto missing = check_writable_directory(directory.path() + "/missing");
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().code, ENOENT);
+    EXPECT_NE(missing.error().message().find("/missing"), std::string::npos);
+}
+
 TEST(Storage, DirectoryIsPrivate_RefusesOtherModesOwnersAndLinks) {
     const TemporaryDirectory directory;
     const std::string path = directory.path() + "/run";
