@@ -2,6 +2,7 @@
 
 #include "mgmt/config/directives.h"
 #include "mgmt/config/parser.h"
+#include "mgmt/config/refclock_options.h"
 #include "mgmt/config/source_options.h"
 
 namespace gnomon {
@@ -69,6 +70,14 @@ std::string render_compat_table() {
     append_options(out, "Options of server, pool and peer", describe(source_option_table()));
     append_options(out, "Options of hwtimestamp (understood; see there)",
                    describe(hwtimestamp_option_table()));
+    append_options(out, "Options of refclock", describe(refclock_option_table()));
+    out +=
+        "\n## Options of refclock drivers\n\n| driver | option | status | IDs |\n"
+        "| --- | --- | --- | --- |\n";
+    for (const DriverOptionInfo& info : refclock_driver_options()) {
+        out += fmt::format("| `{}` | `:{}{}{}` | supported | {} |\n", info.driver, info.option.name,
+                           info.option.value.empty() ? "" : "=", info.option.value, info.option.id);
+    }
     append_options(out, "Options of local", describe(local_option_table()));
     append_options(out, "Options of ratelimit (cmdratelimit: all but kod)",
                    describe(ratelimit_option_table(true)));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/wire/address.h"
+#include "mgmt/config/refclock_config.h"
 #include "mgmt/config/source_config.h"
 
 namespace gnomon {
@@ -248,6 +249,7 @@ struct Config {
     ServerConfig server;
     CommandConfig command;
     TimestampingConfig timestamping;
+    std::vector<RefclockConfig> refclocks;  ///< In order of appearance.
     RtcConfig rtc;
     LogConfig log;
     ProcessConfig process;

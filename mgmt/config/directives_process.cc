@@ -20,7 +20,7 @@ const std::vector<LogType>& log_type_table() {
         {{"statistics", "", "LOG-04"}, &LogConfig::statistics},
         {{"tracking", "", "LOG-05"}, &LogConfig::tracking},
         {{"rtc", "", "LOG-06", Support::NotYet}, &LogConfig::rtc},
-        {{"refclocks", "", "LOG-07", Support::NotYet}, &LogConfig::refclocks},
+        {{"refclocks", "", "LOG-07"}, &LogConfig::refclocks},
         {{"tempcomp", "", "LOG-08", Support::NotYet}, &LogConfig::tempcomp},
     };
     return kTypes;

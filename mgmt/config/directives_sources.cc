@@ -1,6 +1,7 @@
 /// Rows for where time comes from: sources, client sockets, selection.
 
 #include "mgmt/config/directives.h"
+#include "mgmt/config/refclock_options.h"
 #include "mgmt/config/source_options.h"
 
 namespace gnomon {
@@ -22,8 +23,13 @@ DirectiveGroup source_directives() {
                 {"server", "NAME [OPTION]...", "SRC-01", parse_source_row<SourceKind::Server>},
                 {"pool", "NAME [OPTION]...", "SRC-02", parse_source_row<SourceKind::Pool>},
                 {"peer", "NAME [OPTION]...", "SRC-03", parse_source_row<SourceKind::Peer>},
-                {"refclock", "DRIVER PARAMETER [OPTION]...", "REF-01 … REF-31", nullptr, kNotYet,
-                 Severity::Error, "a reference clock would be missing among the sources"},
+                {"refclock", "DRIVER PARAMETER[:OPTION]... [OPTION]...", "REF-01 … REF-31",
+                 [](C c) {
+                     if (auto refclock = parse_refclock(c.args)) {
+                         c.config.refclocks.push_back(*refclock);
+                     }
+                 },
+                 Support::Supported, Severity::Warning, "drivers PPS, SHM, SOCK and PHC"},
                 {"initstepslew", "SECONDS [NAME]...", "SRC-04, SRC-16", nullptr, kNotYet,
                  Severity::Error,
                  "the clock would not be set before start; makestep is the modern way"},

@@ -54,6 +54,8 @@ const std::vector<Good>& good_lines() {
              return c.clock.drift_file == "/var/lib/drift" && c.clock.drift_file_interval_s == 3600;
          }},
         {"driftfile /d Interval 60", [](C c) { return c.clock.drift_file_interval_s == 60; }},
+        {"refclock SHM 0 refid GPS",
+         [](C c) { return c.refclocks.size() == 1 && c.refclocks[0].device.unit == 0; }},
         {"dscp 46", [](C c) { return c.client.dscp == 46; }},
         {"dumpdir /d", [](C c) { return c.process.dump_dir == "/d"; }},
         {"fallbackdrift 16 19",
@@ -316,7 +318,7 @@ TEST(Directives, ValuesThatChronyClampsAreClampedWithAWarning) {
 
 TEST(Directives, NotYetIsAnErrorWhereTimeOrTrustWouldChange) {
     for (const char* text :
-         {"refclock PPS /dev/pps0", "broadcast 60 192.0.2.255", "initstepslew 30 a", "ptpport 319",
+         {"refclock RTC /dev/rtc0", "broadcast 60 192.0.2.255", "initstepslew 30 a", "ptpport 319",
           "rtcfile /r", "tempcomp /t 30 26000 0.0 0.000183 0.0", "ntsservercert /c",
           "ntsserverkey /k", "ntpsigndsocket /s", "server a nts"}) {
         EXPECT_TRUE(has_errors(parse_text(text).diagnostics)) << text;
@@ -328,7 +330,7 @@ TEST(Directives, NotYetAndObsoleteAreWarningsWhereNothingIsLost) {
          {"ntsdumpdir /var/lib/chrony", "ntscachedir /x", "mailonchange a@b 0.5", "rtcautotrim 30",
           "rtconutc", "hwclockfile /etc/adjtime", "ptpdomain 5", "nosystemcert", "dumponexit",
           "commandkey 1", "generatecommandkey", "linux_hz 100", "linux_freq_scale 0.99902439",
-          "log rtc refclocks", "hwtimestamp eth0", "hwtstimeout 0.1", "maxtxbuffers 16"}) {
+          "log rtc", "hwtimestamp eth0", "hwtstimeout 0.1", "maxtxbuffers 16"}) {
         const ParsedConfig result = parse_text(text);
         EXPECT_FALSE(has_errors(result.diagnostics)) << text;
         EXPECT_FALSE(result.diagnostics.empty()) << text;
