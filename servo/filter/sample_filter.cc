@@ -18,11 +18,6 @@ constexpr int kEnough = 4;
 constexpr int kAverageDegrees = 50;
 constexpr double kMinVariance_s2 = 1e-20;
 
-void set_offset(Measurement& m, double offset_s, double delay_s) noexcept {
-    m.forward = Duration::from_seconds(0.5 * delay_s + offset_s);
-    m.backward = Duration::from_seconds(0.5 * delay_s - offset_s);
-}
-
 /// Both ways change against each other, so that the delay stays exact.
 void move_offset(Measurement& m, Duration by) noexcept {
     m.forward += by;
@@ -100,6 +95,24 @@ std::optional<Measurement> MedianFilter::take() {
     return merged;
 }
 
+double MedianFilter::learn_scatter(const Scatter& scatter) {
+    const double variance_s2 = scatter.variance_s2;
+    const int degrees = scatter.degrees;
+    double previous_s2 = average_variance_s2_;
+    if (average_weight_ > kAverageDegrees) {
+        average_variance_s2_ += degrees / (degrees + 50.0) * (variance_s2 - average_variance_s2_);
+    } else {
+        average_variance_s2_ = (average_variance_s2_ * average_weight_ + variance_s2 * degrees) /
+                               (degrees + average_weight_);
+        if (average_weight_ == 0) previous_s2 = average_variance_s2_;
+        average_weight_ += degrees;
+    }
+    if (variance_s2 * degrees / chi_square_quantile(degrees) >= previous_s2) {
+        return scatter.deviation_s;
+    }
+    return scatter.deviation_s * std::sqrt(average_variance_s2_ / variance_s2);
+}
+
 std::optional<Measurement> MedianFilter::merge(int n) {
     const Measurement& newest = samples_[order_[n - 1]];
     std::array<double, kMaxFilterLength> x{};
@@ -128,46 +141,30 @@ std::optional<Measurement> MedianFilter::merge(int n) {
         backward_s2 += m.backward_variance_s2 / (n * n);
     }
 
-    double variance_s2 = average_variance_s2_;
-    double deviation_s = std::sqrt(variance_s2);
-    int degrees = 1;
+    Scatter scatter{average_variance_s2_, std::sqrt(average_variance_s2_), 1};
     if (n >= 4) {
         for (int i = 0; i < n; ++i) x[i] -= mean_x;
         const LineFit fit = fit_line(x.data(), y.data(), weight.data(), n);
-        variance_s2 = fit.variance;
-        deviation_s = fit.intercept_sd;
-        degrees = n - 2;
+        scatter = {fit.variance, fit.intercept_sd, n - 2};
     } else if (n >= 2) {
-        variance_s2 = 0.0;
-        for (int i = 0; i < n; ++i) variance_s2 += (y[i] - mean_y) * (y[i] - mean_y) / (n - 1);
-        deviation_s = std::sqrt(variance_s2);
-        degrees = n - 1;
+        scatter.variance_s2 = 0.0;
+        for (int i = 0; i < n; ++i) {
+            scatter.variance_s2 += (y[i] - mean_y) * (y[i] - mean_y) / (n - 1);
+        }
+        scatter.deviation_s = std::sqrt(scatter.variance_s2);
+        scatter.degrees = n - 1;
     }
-    if (!(variance_s2 >= kMinVariance_s2)) {
-        variance_s2 = kMinVariance_s2;
-        deviation_s = std::sqrt(variance_s2);
+    if (!(scatter.variance_s2 >= kMinVariance_s2)) {
+        scatter.variance_s2 = kMinVariance_s2;
+        scatter.deviation_s = std::sqrt(kMinVariance_s2);
     }
     const double limit_s = config_.max_dispersion_s;
-    if (limit_s > 0.0 && variance_s2 > limit_s * limit_s) return std::nullopt;
-
-    // A single scatter of few samples is a poor guess; the long-term one is taken unless this one is
-    // significantly larger.
-    double previous_s2 = average_variance_s2_;
-    if (average_weight_ > kAverageDegrees) {
-        average_variance_s2_ += degrees / (degrees + 50.0) * (variance_s2 - average_variance_s2_);
-    } else {
-        average_variance_s2_ = (average_variance_s2_ * average_weight_ + variance_s2 * degrees) /
-                               (degrees + average_weight_);
-        if (average_weight_ == 0) previous_s2 = average_variance_s2_;
-        average_weight_ += degrees;
-    }
-    if (variance_s2 * degrees / chi_square_quantile(degrees) < previous_s2) {
-        deviation_s *= std::sqrt(average_variance_s2_ / variance_s2);
-    }
+    if (limit_s > 0.0 && scatter.variance_s2 > limit_s * limit_s) return std::nullopt;
+    const double deviation_s = learn_scatter(scatter);
 
     Measurement merged = newest;
     merged.at = newest.at + Duration::from_seconds(mean_x);
-    if (n > 1) set_offset(merged, mean_y, delay_s);
+    if (n > 1) merged.set_offset(mean_y, delay_s);
     merged.forward_variance_s2 = forward_s2;
     merged.backward_variance_s2 = backward_s2;
     // The root dispersion of a measurement excludes the peer's; their sum is never below the scatter.

@@ -46,10 +46,22 @@ public:
     void shift_offsets(double offset_s);
     void add_dispersion(double dispersion_s);
     void reset();
+    /// Forgets the samples that wait to be merged; `last()` and the scatter remain.
+    void drop() noexcept { samples_.clear(); }
 
 private:
+    /// How much the samples of one merge differ.
+    struct Scatter {
+        double variance_s2;
+        double deviation_s;  ///< of the merged offset
+        int degrees;         ///< of freedom
+    };
+
     int choose();
     std::optional<Measurement> merge(int chosen);
+    /// Adds to the long-term scatter. The deviation to believe: a single scatter of few samples is a
+    /// poor guess, so the long-term one is taken unless this one is significantly larger.
+    double learn_scatter(const Scatter& scatter);
 
     MedianFilterConfig config_;
     std::vector<Measurement> samples_;  ///< oldest first

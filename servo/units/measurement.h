@@ -53,6 +53,15 @@ struct Measurement {
     Stratum stratum = 0;
     RefId ref_id;
 
+    /// For measurements without two ways, such as those of reference clocks: an exact delay, and the
+    /// offset to the nanosecond.
+    void set_offset(double offset_s, double delay_s) noexcept {
+        const Duration delay = Duration::from_seconds(delay_s);
+        const Duration half = delay / 2;
+        const Duration offset = Duration::from_seconds(offset_s);
+        forward = half + offset;
+        backward = delay - half - offset;
+    }
     /// Half the difference of the ways: exact arithmetic on what may be an odd number of
     /// nanoseconds is left to double.
     double offset_s() const noexcept { return (forward - backward).to_seconds() * 0.5; }
