@@ -48,7 +48,10 @@ Appliance::Appliance(const Options& options, const Config& config)
                       [this](std::span<const std::uint8_t> request, const CommandClient& client,
                              std::span<std::uint8_t> reply) {
                           return engine_->handle_command(request, client, now(), reply);
-                      }) {}
+                      }),
+      refclocks_(loop_, [this](std::size_t index, std::span<const RawRefclockSample> samples) {
+          engine_->handle_refclock_samples(index, samples, now());
+      }) {}
 
 Appliance::~Appliance() {
     // They use what belongs to the engine.
@@ -75,6 +78,14 @@ SysResult<void> Appliance::open_privileged() {
     } else {
         clock_ = std::make_unique<NullClock>();
         log_info("Disabled control of system clock");
+    }
+    if (!config_.refclocks.empty()) {
+        const double precision_s = config_.clock.precision_s > 0.0
+                                       ? config_.clock.precision_s
+                                       : measure_clock_precision().seconds;
+        if (auto opened = refclocks_.open(config_, precision_s); !opened) {
+            return Unexpected(opened.error());
+        }
     }
     // Monitoring is worth less than time: a command port that somebody else has stops nothing.
     for (const IpAddress::Family family : kFamilies) {
@@ -104,11 +115,12 @@ void Appliance::start() {
     command::DaemonCommands* const process = this;
     engine_ = std::make_unique<Engine>(config_,
                                        Services{*clock_, random_, network_, resolver_, storage_,
-                                                files_, *this, server_threads_.get()},
+                                                files_, *this, server_threads_.get(), &refclocks_},
                                        engine_options(options_), process);
     const Now at = now();
     started_ = at.mono;
     engine_->start(at);
+    refclocks_.watch();
 }
 
 Duration Appliance::time_to_wait(const Now& at) const {

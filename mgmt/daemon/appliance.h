@@ -16,6 +16,7 @@
 #include "mgmt/runtime/kernel_random.h"
 #include "mgmt/runtime/log_files.h"
 #include "mgmt/runtime/privileges.h"
+#include "mgmt/runtime/refclock_set.h"
 #include "mgmt/runtime/resolver.h"
 #include "mgmt/runtime/server_threads.h"
 #include "mgmt/runtime/socket_network.h"
@@ -69,6 +70,7 @@ private:
     SocketNetwork network_;
     ThreadResolver resolver_;
     CommandServer command_server_;
+    RefclockSet refclocks_;
     std::unique_ptr<ClockDriver> clock_;
     std::unique_ptr<Engine> engine_;
     MonoTime started_;

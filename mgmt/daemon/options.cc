@@ -161,7 +161,7 @@ std::string help_text(const ProgramName& program) {
 }
 
 std::string features() {
-    return "+CMDMON -REFCLOCK -RTC +PRIVDROP +SCFILTER -SIGND -NTS +SECHASH +IPV6 -DEBUG";
+    return "+CMDMON +REFCLOCK -RTC +PRIVDROP +SCFILTER -SIGND -NTS +SECHASH +IPV6 -DEBUG";
 }
 
 std::string version() { return GNOMON_VERSION; }

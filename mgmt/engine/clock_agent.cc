@@ -235,6 +235,12 @@ bool ClockAgent::add_offset(double offset_s, const Now& now) {
     return ok;
 }
 
+bool ClockAgent::adjust_reference(double offset_s, double frequency, const Now& now) {
+    const bool ok = discipline_->adjust_reference(instant_of(now), offset_s, frequency);
+    settle(now);
+    return ok;
+}
+
 void ClockAgent::add_frequency(double error_ppm, const Now& now) {
     discipline_->add_frequency(instant_of(now), -error_ppm * 1e-6);
     settle(now);

@@ -49,6 +49,8 @@ public:
     /// find: what remained to be slewed is in their offsets. For dump files.
     void give_up_slew(const Now& now);
     bool add_offset(double offset_s, const Now& now);
+    /// A reference clock with the option `local` steers at once; nobody's times move.
+    bool adjust_reference(double offset_s, double frequency, const Now& now);
     /// `error_ppm` > 0: the clock is found to gain that much more.
     void add_frequency(double error_ppm, const Now& now);
     void set_manual_reference(UtcTime at, double offset_s, double frequency, double skew,

@@ -8,6 +8,7 @@
 #include "mgmt/engine/clock_commands.h"
 #include "mgmt/engine/key_store.h"
 #include "mgmt/engine/manual_input.h"
+#include "mgmt/engine/refclock_agent.h"
 #include "mgmt/engine/report_agent.h"
 #include "mgmt/engine/sample_store.h"
 #include "mgmt/engine/selection_agent.h"
@@ -66,11 +67,12 @@ public:
           clock(config, services, options, *this),
           server(config, services, options.family),
           selection(config, services, clock),
+          refclocks(config, services, clock, selection),
           sources(config, services, options, clock, server, selection, keys.table()),
           samples(config.process.dump_dir, services, clock, selection),
           manual(config.process.manual),
           reports(now, clock, selection, sources, server, manual),
-          source_commands(now, services, clock, selection, sources),
+          source_commands(now, services, clock, selection, sources, refclocks),
           clock_commands(now, services, clock, selection, manual),
           process_commands(process, keys, samples, now),
           open(open_commands(config.command)),
@@ -102,6 +104,7 @@ public:
     ClockAgent clock;
     ServerAgent server;
     SelectionAgent selection;
+    RefclockAgent refclocks;
     SourceManager sources;
     SampleStore samples;
     ManualInput manual;
@@ -126,6 +129,7 @@ private:
     void on_adjustment(const ClockAdjustment& adjustment, const Now& at) override {
         server.adjust(adjustment);
         manual.adjust(adjustment);
+        refclocks.adjust(adjustment);
         sources.adjust(adjustment, at);
     }
     SourceLabel label_of(SourceId source) const override {
@@ -151,6 +155,7 @@ void Engine::start(const Now& now) {
     p.clock.start(now);
     p.clock.publish(now);
     if (p.options().mode == EngineOptions::Mode::Normal) p.start_server();
+    p.refclocks.start(now);
     p.sources.start(now);
     if (p.options().reload_samples) p.samples.restore(now);
     p.samples.remove_files();
@@ -185,11 +190,20 @@ void Engine::handle_socket_error(SocketHandle socket, const Now& now) {
     parts_->end_turn();
 }
 
+void Engine::handle_refclock_samples(std::size_t index,
+                                     std::span<const RawRefclockSample> samples, const Now& now) {
+    if (!parts_->running) return;
+    parts_->begin_turn(now);
+    parts_->refclocks.handle_samples(index, samples, now);
+    parts_->end_turn();
+}
+
 void Engine::handle_timeout(const Now& now) {
     Parts& p = *parts_;
     if (!p.running) return;
     p.begin_turn(now);
     p.clock.handle_timeout(now);
+    p.refclocks.handle_timeout(now);
     p.sources.handle_timeout(now);
     p.end_turn();
 }
@@ -197,7 +211,8 @@ void Engine::handle_timeout(const Now& now) {
 MonoTime Engine::next_timeout() const {
     const Parts& p = *parts_;
     if (!p.running) return MonoTime::max();
-    return std::min(p.clock.next_timeout(p.now), p.sources.next_timeout());
+    return std::min(
+        {p.clock.next_timeout(p.now), p.sources.next_timeout(), p.refclocks.next_timeout()});
 }
 
 void Engine::handle_resolved(NameResolver::QueryId query, const ResolvedName& answer,

@@ -73,6 +73,9 @@ public:
     void handle_transmit_stamp(SocketHandle socket, const TxStampReport& report, const Now& now);
     /// Sending or receiving failed on a client's socket (ICMP unreachable): `auto_offline`.
     void handle_socket_error(SocketHandle socket, const Now& now);
+    /// Samples of the reference clock configured `index`th that came on their own.
+    void handle_refclock_samples(std::size_t index, std::span<const RawRefclockSample> samples,
+                                 const Now& now);
     void handle_timeout(const Now& now);
     /// `max()`: nothing to wait for.
     MonoTime next_timeout() const;

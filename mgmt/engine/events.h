@@ -110,6 +110,15 @@ struct SampleDroppedAtLeap {
     SourceLabel source;
 };
 
+/// Of a reference clock: "Invalid lock refid OTHER", "REFID maxlockage too small for OTHER", "Local
+/// refclock lost lock".
+struct RefclockProblem {
+    enum class Reason : std::uint8_t { InvalidLock, LockAgeTooSmall, LostLock };
+    SourceLabel source;
+    Reason reason = Reason::InvalidLock;
+    RefId other;
+};
+
 // --- Selection -------------------------------------------------------------------------------
 
 /// "Selected source A (name)"
@@ -311,6 +320,19 @@ struct SelectionRecord {
     double high_s = 0.0;
 };
 
+/// refclocks.log: every sample of a driver, and what several of them were merged into.
+struct RefclockRecord {
+    UtcTime at;
+    SourceLabel source;
+    bool merged = false;  ///< then these do not apply: driver_poll, pulse, raw_offset_s
+    int driver_poll = 0;
+    Leap leap = Leap::Normal;
+    bool pulse = false;
+    double raw_offset_s = 0.0;  ///< of the system clock; as in the file
+    double offset_s = 0.0;      ///< of the NTP clock; as in the file
+    double dispersion_s = 0.0;
+};
+
 using Event = std::variant<
     SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound, OnlineChanged,
     SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded, AllSourcesReset,
@@ -320,6 +342,7 @@ using Event = std::variant<
     MaxChangeExceeded, FrequencyRead, DriftFileUnreadable, InitialFrequency, FrequencyLimited,
     FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged, LocalModeChanged,
     ParameterChanged, ManualAdjustment, DumpFileLoaded, FileWriteFailed, ServerSocketFailed,
-    MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord>;
+    MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord, RefclockProblem,
+    RefclockRecord>;
 
 }  // namespace gnomon

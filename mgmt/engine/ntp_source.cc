@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "mgmt/engine/source_statistics.h"
+
 namespace gnomon {
 namespace {
 
@@ -15,6 +17,7 @@ HistoryConfig history_config(const Config& config, const SourceOptions& options,
     history.min_delay_s = options.min_delay_s;
     history.asymmetry = options.asymmetry;
     history.precision_s = precision_s;
+    history.max_clock_error = config.clock.max_clock_error_ppm * 1e-6;
     return history;
 }
 
@@ -333,24 +336,7 @@ void NtpSource::accumulate(const Measurement& measurement, double distance_s, co
 }
 
 void NtpSource::tell_statistics() const {
-    const SourceFilter& filter = selectable_.filter;
-    if (!filter.history().has_line()) return;
-    const HistoryLine& line = filter.history().line();
-    const SourceStatistics statistics = filter.statistics(line.at);
-    StatisticsRecord row;
-    row.at = line.at;
-    row.source = selectable_.label;
-    row.stddev_s = line.stddev_s;
-    row.offset_s = line.offset_s;
-    row.offset_sd_s = line.offset_sd_s;
-    row.frequency = line.frequency;
-    row.skew = line.skew;
-    row.stress = line.stress;
-    row.samples = statistics.samples;
-    row.best_start = line.dropped;
-    row.runs = line.runs;
-    row.asymmetry = statistics.asymmetry;
-    around_.services.events.on_event(row);
+    if (const auto row = statistics_record(selectable_)) around_.services.events.on_event(*row);
 }
 
 void NtpSource::forget_measurements() {

@@ -122,6 +122,7 @@ command::ReportResult<command::SourceReport> ReportAgent::source(std::uint32_t i
     if (source->type == SourceType::Refclock) {
         report.address = IpAddress::v4(source->ref_id.value);
         report.mode = command::SourceMode::ReferenceClock;
+        report.poll = static_cast<std::int16_t>(source->poll);
     } else if (const NtpSource* ntp = sources_.find(source->id)) {
         report.mode = ntp->is_peer() ? command::SourceMode::Peer : command::SourceMode::Client;
         report.poll = static_cast<std::int16_t>(ntp->association().poll());

@@ -15,6 +15,7 @@
 #include "dataplane/wire/address.h"
 #include "mgmt/config/files.h"
 #include "mgmt/engine/events.h"
+#include "refclock/decode/raw_sample.h"
 #include "servo/actuator/clock_driver.h"
 #include "servo/units/random_source.h"
 #include "servo/units/result.h"
@@ -109,6 +110,16 @@ public:
     virtual void on_event(const Event& event) = 0;
 };
 
+/// The drivers of `Config::refclocks`, by position. Those that are not polled hand their samples to
+/// `Engine::handle_refclock_samples`.
+class RefclockReaders {
+public:
+    virtual ~RefclockReaders() = default;
+    virtual bool is_polled(std::size_t index) const = 0;
+    /// Appends readings taken now.
+    virtual void poll(std::size_t index, std::vector<RawRefclockSample>& samples) = 0;
+};
+
 class ServerWorkers;
 
 /// Everything together, as handed to the engine.
@@ -121,6 +132,7 @@ struct Services {
     ConfigFiles& files;  ///< `sourcedir` directories, at start and at `reload sources`
     EventSink& events;
     ServerWorkers* workers = nullptr;  ///< null: the engine answers every request itself
+    RefclockReaders* refclocks = nullptr;  ///< null: no reference clock has samples
 };
 
 }  // namespace gnomon

@@ -74,8 +74,14 @@ std::optional<SourceConfig> source_config_of(const command::AddSourceRequest& re
 }
 
 SourceCommandAgent::SourceCommandAgent(const Now& now, const Services& services, ClockAgent& clock,
-                                       SelectionAgent& selection, SourceManager& sources)
-    : now_(now), services_(services), clock_(clock), selection_(selection), sources_(sources) {}
+                                       SelectionAgent& selection, SourceManager& sources,
+                                       RefclockAgent& refclocks)
+    : now_(now),
+      services_(services),
+      clock_(clock),
+      selection_(selection),
+      sources_(sources),
+      refclocks_(refclocks) {}
 
 Status SourceCommandAgent::add_source(const command::AddSourceRequest& request) {
     const auto config = source_config_of(request);
@@ -233,6 +239,14 @@ Status SourceCommandAgent::modify_select_options(const command::SelectOptionsReq
 }
 
 Status SourceCommandAgent::modify_offset(const command::SourceOffsetRequest& request) {
+    if (request.address.family() == IpAddress::Family::Unspecified) {
+        RefclockSource* clock = refclocks_.find(request.ref_id);
+        if (clock == nullptr) return Status::NoSuchSource;
+        clock->set_offset(request.offset_s);
+        services_.events.on_event(SourceParameterChanged{clock->selectable().label,
+                                                         Parameter::Offset, request.offset_s});
+        return Status::Success;
+    }
     NtpSource* source = sources_.find(request.address);
     if (source == nullptr) return Status::NoSuchSource;
     source->set_offset(request.offset_s);
@@ -252,6 +266,7 @@ Status SourceCommandAgent::set_reselect_distance(double distance_s) {
 
 Status SourceCommandAgent::reset_sources(UtcTime) {
     for (const auto& source : sources_.sources()) source->reset(now_);
+    refclocks_.reset(now_);
     services_.events.on_event(AllSourcesReset{});
     clock_.forget_sources(now_);
     return Status::Success;

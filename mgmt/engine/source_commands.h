@@ -4,6 +4,7 @@
 
 #include "mgmt/command/handlers.h"
 #include "mgmt/engine/clock_agent.h"
+#include "mgmt/engine/refclock_agent.h"
 #include "mgmt/engine/selection_agent.h"
 #include "mgmt/engine/source_manager.h"
 
@@ -13,7 +14,8 @@ class SourceCommandAgent final : public command::SourceCommands {
 public:
     /// `now`: the time of the command. Everything outlives the agent.
     SourceCommandAgent(const Now& now, const Services& services, ClockAgent& clock,
-                       SelectionAgent& selection, SourceManager& sources);
+                       SelectionAgent& selection, SourceManager& sources,
+                       RefclockAgent& refclocks);
 
     command::Status add_source(const command::AddSourceRequest& request) override;
     command::Status delete_source(const IpAddress& source) override;
@@ -48,6 +50,7 @@ private:
     ClockAgent& clock_;
     SelectionAgent& selection_;
     SourceManager& sources_;
+    RefclockAgent& refclocks_;
 };
 
 /// What a request asks for; nothing when a value has no meaning.

@@ -112,6 +112,20 @@ std::string selection_row(const SelectionRecord& record) {
                        record.score, record.last_sample_ago_s, -record.high_s, -record.low_s);
 }
 
+std::string refclock_row(const RefclockRecord& record) {
+    const std::string head =
+        fmt::format("{}.{:06} {:<5}", log_time(record.at), record.at.to_timespec().tv_nsec / 1000,
+                    record.source.to_string());
+    const char leap = leap_character(record.leap);
+    if (record.merged) {
+        return fmt::format("{}   - {} -       -       {:13.6e} {:10.3e}", head, leap,
+                           record.offset_s, record.dispersion_s);
+    }
+    return fmt::format("{} {:3} {} {} {:13.6e} {:13.6e} {:10.3e}", head, record.driver_poll, leap,
+                       record.pulse ? 1 : 0, record.raw_offset_s, record.offset_s,
+                       record.dispersion_s);
+}
+
 LogFiles::LogFiles(const LogConfig& config)
     : directory_(config.directory),
       banner_entries_(config.banner_entries),
@@ -149,6 +163,8 @@ void LogFiles::write(const Event& event) {
         if (enabled(Kind::Tracking)) append(Kind::Tracking, tracking_row(*tracking));
     } else if (const auto* selection = std::get_if<SelectionRecord>(&event)) {
         if (enabled(Kind::Selection)) append(Kind::Selection, selection_row(*selection));
+    } else if (const auto* refclock = std::get_if<RefclockRecord>(&event)) {
+        if (enabled(Kind::Refclocks)) append(Kind::Refclocks, refclock_row(*refclock));
     }
 }
 

@@ -28,7 +28,6 @@ public:
     void write(const Event& event);
 
     /// Rows of other drivers. `row` is the whole line.
-    void write_refclocks(std::string_view row) { append(Kind::Refclocks, row); }
     void write_rtc(std::string_view row) { append(Kind::Rtc, row); }
     void write_tempcomp(std::string_view row) { append(Kind::Tempcomp, row); }
 
@@ -70,5 +69,6 @@ std::string measurement_row(const MeasurementRecord& record);
 std::string statistics_row(const StatisticsRecord& record);
 std::string tracking_row(const TrackingRecord& record);
 std::string selection_row(const SelectionRecord& record);
+std::string refclock_row(const RefclockRecord& record);
 
 }  // namespace gnomon

@@ -83,6 +83,18 @@ struct Words {
     }
     Text operator()(const AllSourcesReset&) const { return info("Reset all sources"); }
 
+    Text operator()(const RefclockProblem& e) const {
+        switch (e.reason) {
+            case RefclockProblem::Reason::InvalidLock:
+                return warning("Invalid lock refid {}", e.other.to_text());
+            case RefclockProblem::Reason::LockAgeTooSmall:
+                return warning("{} maxlockage too small for {}", e.source.to_string(),
+                               e.other.to_text());
+            case RefclockProblem::Reason::LostLock: return warning("Local refclock lost lock");
+        }
+        return std::nullopt;
+    }
+
     // --- Selection
     Text operator()(const SourceSelected& e) const {
         return info("Selected source {}", with_name(e.source));
@@ -198,6 +210,7 @@ struct Words {
     // Rows of log files. No catch-all: a new event does not compile until somebody has thought of
     // what to say about it.
     Text operator()(const MeasurementRecord&) const { return std::nullopt; }
+    Text operator()(const RefclockRecord&) const { return std::nullopt; }
     Text operator()(const StatisticsRecord&) const { return std::nullopt; }
     Text operator()(const TrackingRecord&) const { return std::nullopt; }
     Text operator()(const SelectionRecord&) const { return std::nullopt; }
