@@ -92,7 +92,7 @@ constexpr HelpLine kHelp[] = {
     {"retries <retries>", "How often to ask again"},
     {"keygen [<id> [<type> [<bits>]]]", "Make a key for the key file"},
     {"exit|quit", "Leave"},
-    {"help", "This list"},
+    {"help", "Print this help"},
 };
 
 }  // namespace
