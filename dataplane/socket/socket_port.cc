@@ -70,24 +70,32 @@ struct SocketPort::Buffers {
 
     explicit Buffers(const Options& options)
         : messages(options.batch),
-          headers(std::max(options.batch, options.send_batch)),
-          outgoing(options.send_batch) {}
-
-    /// Points the first `count` headers at the receive buffers.
-    void prepare_receive(std::size_t count) noexcept {
-        for (std::size_t i = 0; i < count; ++i) {
+          incoming(options.batch),
+          outgoing(options.send_batch),
+          headers(options.send_batch) {
+        for (std::size_t i = 0; i < messages.size(); ++i) {
             Message& message = messages[i];
             message.io = {message.bytes.data(), message.bytes.size()};
-            msghdr& header = headers[i].msg_hdr;
-            header = msghdr{};
+            msghdr& header = incoming[i].msg_hdr;
             header.msg_name = message.address.get();
-            header.msg_namelen = OsAddress::capacity();
             header.msg_iov = &message.io;
             header.msg_iovlen = 1;
             header.msg_control = message.control.data();
-            header.msg_controllen = message.control.size();
-            headers[i].msg_len = 0;
         }
+        used = messages.size();
+    }
+
+    /// Gives back the room that the last call has taken in the first headers; most calls bring a
+    /// packet or two, and the others are as they were.
+    void prepare_receive() noexcept {
+        for (std::size_t i = 0; i < used; ++i) {
+            msghdr& header = incoming[i].msg_hdr;
+            header.msg_namelen = OsAddress::capacity();
+            header.msg_controllen = messages[i].control.size();
+            header.msg_flags = 0;
+            incoming[i].msg_len = 0;
+        }
+        used = 0;
     }
 
     Awaited* awaited_slot(std::span<const std::uint8_t> payload) noexcept {
@@ -112,8 +120,10 @@ struct SocketPort::Buffers {
     }
 
     std::vector<Message> messages;
-    std::vector<mmsghdr> headers;
+    std::vector<mmsghdr> incoming;  ///< of `messages`
+    std::size_t used = 0;           ///< how many of them the last call may have written to
     std::vector<Outgoing> outgoing;
+    std::vector<mmsghdr> headers;  ///< of `outgoing`
     std::array<Awaited, 64> awaited{};
 };
 
@@ -149,15 +159,18 @@ std::uint64_t SocketPort::cookie_of(std::span<const std::uint8_t> payload) const
 std::size_t SocketPort::receive_messages(std::size_t wanted, int flags) noexcept {
     wanted = std::min(wanted, options_.batch);
     if (wanted == 0) return 0;
-    buffers_->prepare_receive(wanted);
-    mmsghdr* headers = buffers_->headers.data();
+    buffers_->prepare_receive();
+    mmsghdr* headers = buffers_->incoming.data();
     if (have_recvmmsg_) {
         const int count =
             recvmmsg(fd(), headers, static_cast<unsigned>(wanted), flags | MSG_DONTWAIT, nullptr);
+        // The kernel may have begun to fill one more when it failed.
+        buffers_->used = std::min(wanted, static_cast<std::size_t>(std::max(count, 0)) + 1);
         if (count >= 0) return static_cast<std::size_t>(count);
         if (errno != ENOSYS) return 0;
         have_recvmmsg_ = false;
     }
+    buffers_->used = 1;
     const ssize_t size = recvmsg(fd(), &headers[0].msg_hdr, flags | MSG_DONTWAIT);
     if (size < 0) return 0;
     headers[0].msg_len = static_cast<unsigned>(size);
@@ -189,8 +202,8 @@ std::size_t SocketPort::receive(std::span<RxDatagram> out) {
     SystemTime now;
     for (std::size_t i = 0; i < count; ++i) {
         const Buffers::Message& message = buffers_->messages[i];
-        const msghdr& header = buffers_->headers[i].msg_hdr;
-        const std::size_t size = buffers_->headers[i].msg_len;
+        const msghdr& header = buffers_->incoming[i].msg_hdr;
+        const std::size_t size = buffers_->incoming[i].msg_len;
         if ((header.msg_flags & MSG_TRUNC) != 0 || size > message.bytes.size()) continue;
         const ReceivedControl control = parse_control(header);
         RxDatagram& datagram = out[used++];
@@ -292,8 +305,8 @@ std::size_t SocketPort::transmit_stamps(std::span<TxStampReport> out) {
     for (std::size_t i = 0; i < count; ++i) {
         const Buffers::Message& message = buffers_->messages[i];
         const std::size_t size =
-            std::min<std::size_t>(buffers_->headers[i].msg_len, message.bytes.size());
-        const ReceivedControl control = parse_control(buffers_->headers[i].msg_hdr);
+            std::min<std::size_t>(buffers_->incoming[i].msg_len, message.bytes.size());
+        const ReceivedControl control = parse_control(buffers_->incoming[i].msg_hdr);
         if (control.software.is_zero() && control.hardware_ns == 0) continue;
         const auto udp = udp_in_frame({message.bytes.data(), size});
         if (!udp) continue;

@@ -58,6 +58,9 @@ void set_family_options(const SocketOptions& options, UdpSocket& socket) {
     const int fd = socket.fd.get();
     if (socket.family == IpAddress::Family::V4) {
         set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+        // Our packets are small and never to be fragmented: no forged fragment can be mixed in, no
+        // forged "fragmentation needed" is believed, and the kernel need not count identifiers.
+        set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
         if (options.free_bind) set_option(fd, IPPROTO_IP, IP_FREEBIND, 1);
         if (options.dscp > 0) set_option(fd, IPPROTO_IP, IP_TOS, options.dscp << 2);
     } else {

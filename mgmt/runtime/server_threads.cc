@@ -55,9 +55,9 @@ SysResult<void> ServerThreads::open(const SocketOptions& socket) {
     if (std::any_of(sockets_.begin(), sockets_.end(), same_family)) return {};
 
     SocketOptions options = socket;
-    options.reuse_port = true;
     options.receive_buffer_bytes = kReceiveBuffer;
-    // Beside the running threads first: they go on if it fails.
+    // A trial that shares with nobody: another daemon's port would let itself be shared, and each
+    // would get half of the requests. The running threads go on if it fails.
     if (const auto trial = open_udp_socket(options); !trial) return Unexpected(trial.error());
     sockets_.push_back(options);
     auto started = restart();
