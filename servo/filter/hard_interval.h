@@ -4,7 +4,9 @@
 ///
 /// A sample of an honest source proves that the true offset lay within half its root delay plus its
 /// root dispersion of the measured one. Carried to a common instant (at the line's frequency, widened
-/// by its skew) all samples of the window prove their intersection. An estimate is as wrong as the
+/// by its skew and by `maxclockerror`: a jump of frequency below the noise does not show in the skew
+/// for long, while the old samples go wrong at once) all samples of the window prove their
+/// intersection. An estimate is as wrong as the
 /// farther end of that interval at most: that is the bound to advertise. The best sample's own distance
 /// is not enough, because the estimate may have moved away from it, as it does when a path gets longer
 /// in one direction.

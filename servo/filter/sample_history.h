@@ -44,6 +44,8 @@ struct HistoryConfig {
     /// us* (backward), which makes our clock look ahead.
     std::optional<double> asymmetry;
     double precision_s = 1e-7;  ///< reading precision of the system clock, > 0
+    /// `maxclockerror`: what our clock's frequency may change by unnoticed, s/s.
+    double max_clock_error = 1e-6;
 };
 
 /// One measurement as kept; also one line of a dump file.

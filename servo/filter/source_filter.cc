@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "servo/filter/hard_interval.h"
-
 namespace gnomon {
 
 namespace {
@@ -71,11 +69,7 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.root_dispersion_s = best.root_dispersion_s + age_s * line.skew;
     data.reference_dispersion_s =
         best.root_dispersion_s + reference_age_s * line.skew + then->offset_sd_s;
-    if (const auto interval = hard_interval(history_, reference)) {
-        data.reference_dispersion_s =
-            std::max(data.reference_dispersion_s,
-                     interval->bound_s(data.reference.offset_s) - 0.5 * data.root_delay_s);
-    }
+    data.proven = hard_interval(history_, reference);
     data.interval_offset_s = best.offset_s + age_s * data.reference.frequency;
     data.skew = line.skew;
     data.first_sample = history_.oldest().at;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "servo/filter/estimator.h"
+#include "servo/filter/hard_interval.h"
 #include "servo/filter/sample_history.h"
 #include "servo/units/source_view.h"
 
@@ -57,6 +58,9 @@ struct SelectionData {
     /// Root dispersion at the newest sample, standard deviation of the offset included: what
     /// clients are told.
     double reference_dispersion_s = 0.0;
+    /// What all samples together prove of the offset at the newest one; whoever follows another
+    /// offset than `reference` (a combination) is bounded by the same interval.
+    std::optional<HardInterval> proven;
     /// Offset of the best sample, carried to the time asked for: centre of the interval.
     double interval_offset_s = 0.0;
     double skew = 0.0;

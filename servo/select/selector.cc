@@ -27,6 +27,16 @@ constexpr bool is_bad(SourceStatus status) {
            status == SourceStatus::BadStratum || status == SourceStatus::Jittery;
 }
 
+/// What goes with the selected source's root delay so that both bound the error of `followed`, be it
+/// that source's estimate or a combination, which lies elsewhere in what the source has proven.
+double advertised_dispersion_s(const SelectionData& data, const Estimate& followed) {
+    if (!data.proven) {
+        return data.reference_dispersion_s + std::fabs(followed.offset_s - data.reference.offset_s);
+    }
+    return std::max(data.reference_dispersion_s,
+                    data.proven->bound_s(followed.offset_s) - 0.5 * data.root_delay_s);
+}
+
 }  // namespace
 
 const CandidateResult* SelectionResult::find(SourceId id) const noexcept {
@@ -148,6 +158,7 @@ Selector::Tally Selector::screen(UtcTime now) {
             mark(w, *status);
             if (*status == SourceStatus::MissingSamples) {
                 ++tally.missing;
+                if (c.reach != 0) ++tally.missing_reachable;
                 tally.missing_reach = std::max<int>(tally.missing_reach, c.reach);
                 tally.missing_reach_size = std::max(tally.missing_reach_size, c.reach_size);
             }
@@ -233,8 +244,13 @@ void Selector::drop_stale_and_orphans(Tally& tally) {
 bool Selector::postpone(const Tally& tally) {
     // On start, with sources that are polled in step, all should have their samples before the first
     // selection: one with too few, whose register is one poll behind the best, will have them soon.
+    // And whoever comes first must not have the clock only because the others lost packets: while
+    // those that answer, but cannot be judged yet, could outvote it, the first selection waits for
+    // them, at most until a register is full.
+    const bool in_step = tally.ok_reach >> 1 == tally.missing_reach;
+    const bool outnumbered = !ever_selected_ && tally.missing_reachable >= tally.ok;
     if (tally.missing > 0 && tally.ok > 0 && !selected_ && tally.ok_reach_size < kReachBits &&
-        tally.ok_reach >> 1 == tally.missing_reach) {
+        (in_step || outnumbered)) {
         mark_ok(SourceStatus::WaitsStats);
         lose_selection(std::nullopt);
         return true;
@@ -394,6 +410,7 @@ bool Selector::change_selection() {
         }
         selected = best;
         selected_ = best->candidate->id;
+        ever_selected_ = true;
         for (Work& w : work_) {
             w.memory->score = 1.0;
             w.memory->distant = 0;
@@ -450,9 +467,7 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
     update.estimate = combined.estimate;
     update.skew = combined.skew;
     update.root_delay_s = peer_data.root_delay_s;
-    // The selected source's interval is centred on its own estimate, not on the combined one.
-    update.root_dispersion_s = peer_data.reference_dispersion_s +
-                               std::fabs(combined.estimate.offset_s - peer_data.reference.offset_s);
+    update.root_dispersion_s = advertised_dispersion_s(peer_data, combined.estimate);
     update.leap = voted_leap(candidates);
     update.stratum = peer.stratum;
     update.ref_id = peer.ref_id;

@@ -254,6 +254,7 @@ private:
         int unreachable = 0;
         int missing = 0;
         bool require = false;
+        int missing_reachable = 0;
         int missing_reach = 0;
         int missing_reach_size = 0;
         int ok_reach = 0;
@@ -288,6 +289,7 @@ private:
     std::optional<SourceId> selected_;
     std::optional<SourceId> last_updated_;
     UtcTime now_;  ///< of the call under way
+    bool ever_selected_ = false;
     bool no_majority_reported_ = false;
     bool report_loss_ = false;  ///< a loss has not been reported yet
     bool first_report_done_ = false;

@@ -47,6 +47,18 @@ TEST(HardInterval, EstimateThatFollowsALongerPathIsBoundedFromTheShortOne) {
     EXPECT_GE(interval->high_s, 0.0);
 }
 
+TEST(HardInterval, OldSamplesProveLessBecauseTheClockMayHaveDriftedUnnoticed) {
+    // A perfect line, so that its skew is next to nothing; then a slow exchange, half an hour later.
+    SampleHistory history = history_of({sample_at(0, 0.0, 1e-5), sample_at(16, 0.0, 1e-5),
+                                        sample_at(32, 0.0, 1e-5), sample_at(48, 0.0, 1e-5)});
+    history.add(sample_at(1848, 0.0, 0.020));
+    const auto interval = hard_interval(history, history.newest().at);
+    ASSERT_TRUE(interval.has_value());
+    const double drift_s = 1800 * history.config().max_clock_error;
+    EXPECT_GE(interval->bound_s(0.0), drift_s);
+    EXPECT_LE(interval->bound_s(0.0), drift_s + 1e-4) << "not as loose as the newest sample alone";
+}
+
 TEST(HardInterval, ContradictionLeavesTheNewestSample) {
     SampleHistory history = history_of({sample_at(0, 0.0, 0.001), sample_at(1, 1.0, 0.001)});
     const auto interval = hard_interval(history, history.newest().at);

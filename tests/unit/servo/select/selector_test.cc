@@ -437,9 +437,63 @@ TEST(Selector, AdvertisedDispersionCoversTheDistanceToTheCombinedEstimate) {
     selector.select(c, kNow, 2);
     const SelectionResult& result = selector.select(c, kNow, 1);
     ASSERT_TRUE(result.update);
-    const double moved_s = std::abs(result.update->estimate.offset_s - c[0].data->reference.offset_s);
+    const double moved_s =
+        std::abs(result.update->estimate.offset_s - c[0].data->reference.offset_s);
     ASSERT_GT(moved_s, 0.001);
     EXPECT_GE(result.update->root_dispersion_s, moved_s);
+}
+
+TEST(Selector, BoundOfACombinationIsWhatTheSelectedSourceHasProven) {
+    Selector selector(SelectorConfig{});
+    std::vector<Candidate> all{source(1, 0.0, 1e-3), source(2, 8e-4, 1e-3)};
+    // The first one's estimate lies at the lower end of its proven interval, and the combination
+    // moves towards the middle: that makes the bound smaller, not larger.
+    all[0].data->proven = HardInterval{-1e-4, 2e-3};
+    const SelectionResult result = selector.select(all, kNow, 1);
+    ASSERT_TRUE(result.update.has_value());
+    ASSERT_EQ(result.update->combined, 2);
+    const double followed_s = result.update->estimate.offset_s;
+    ASSERT_GT(followed_s, 1e-4);
+    EXPECT_NEAR(0.5 * result.update->root_delay_s + result.update->root_dispersion_s,
+                2e-3 - followed_s, 1e-9);
+}
+
+TEST(Selector, FirstSelectionWaitsForThoseThatAnswerAndCouldOutvoteTheFirst) {
+    Selector selector(SelectorConfig{});
+    std::vector<Candidate> all{source(1, 100.0, 1e-3), source(2, 0.0, 1e-3), source(3, 0.0, 1e-3)};
+    for (Candidate& c : all) c.reach_size = 4;
+    all[0].reach = 0b1110;
+    // They answer, but lost packets: two samples each so far.
+    for (int i : {1, 2}) {
+        all[i].reach = 0b0101;
+        all[i].data->select_ok = false;
+    }
+    EXPECT_EQ(letters(selector.select(all, kNow, 1)), "wMM");
+    for (int i : {1, 2}) {
+        all[i].reach = 0b1011;
+        all[i].data->select_ok = true;
+    }
+    EXPECT_EQ(letters(selector.select(all, kNow, 2)).substr(0, 1), "x");
+    EXPECT_EQ(selector.selected(), std::optional<SourceId>(2));
+}
+
+TEST(Selector, FirstSelectionDoesNotWaitForTheSilentNorForever) {
+    Selector selector(SelectorConfig{});
+    std::vector<Candidate> all{source(1, 0.0, 1e-3), source(2, 0.0, 1e-3), source(3, 0.0, 1e-3)};
+    all[0].reach = 0b1111;
+    all[0].reach_size = 4;
+    for (int i : {1, 2}) {
+        all[i].reach = 0;
+        all[i].reach_size = 4;
+        all[i].data.reset();
+    }
+    EXPECT_EQ(letters(selector.select(all, kNow, 1)), "*MM") << "nobody else answers";
+
+    Selector patient(SelectorConfig{});
+    all[0].reach = 0b11111111;
+    all[0].reach_size = 8;
+    all[1].reach = 0b1;
+    EXPECT_EQ(letters(patient.select(all, kNow, 1)), "*MM") << "eight polls are enough";
 }
 
 }  // namespace
