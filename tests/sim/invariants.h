@@ -27,10 +27,23 @@ public:
     std::uint64_t checks() const noexcept { return checks_; }
     /// Largest |true error| / bound seen while locked.
     double worst_ratio() const noexcept { return worst_ratio_; }
-    bool was_locked(int node) const { return states_.count(node) != 0 && states_.at(node).locked; }
+
+    /// How tight the bounds of `node` are: medians over the updates of its clock while locked.
+    struct Tightness {
+        double bound_s = 0.0;           ///< advertised
+        double bound_over_error = 0.0;  ///< 1 is the tightest possible, large is timid
+        /// Advertised bound / root distance of the selected source by its best sample, skew and
+        /// deviation alone (what `sourcestats` shows; chrony advertises that much).
+        double bound_over_plain = 0.0;
+    };
+    Tightness tightness(int node) const;
+    bool was_locked(int node) const {
+        return states_.count(node) != 0 && states_.at(node).ever_locked;
+    }
 
 private:
     struct NodeState {
+        int boots = 0;
         bool locked = false;
         int updates = 0;
         int steps = 0;
@@ -41,8 +54,16 @@ private:
         /// By index of the source: valid replies, and when the last one came.
         std::map<int, std::pair<int, TrueTime>> heard;
         std::map<int, bool> reported;
+        bool ever_locked = false;
+        bool updated = false;  ///< the event at hand was an update of the clock
+        std::vector<double> bounds_s;
+        std::vector<double> bounds_over_error;
+        std::vector<double> bounds_over_plain;
     };
+    /// A new daemon has promised nothing yet: it may step and must lock again.
+    void restart(SimNode& node, NodeState& state);
     void consume_events(SimNode& node, NodeState& state);
+    void note_tightness(SimNode& node, NodeState& state, double error_s, double bound_s);
     bool honest_majority_heard(const NodeState& state) const;
     void violate(SimNode& node, NodeState& state, int invariant, const std::string& text);
 

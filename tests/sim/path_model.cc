@@ -30,6 +30,7 @@ std::optional<double> PathModel::delay_s(TrueTime now, SimRandom& random) const 
             break;
         }
     }
+    if (late > 0.0 && random.chance(late)) queueing_s += random.uniform(0.0, max_late_s);
     return base_at(now) + queueing_s;
 }
 

@@ -18,6 +18,9 @@ struct PathModel {
     double jitter_s = 1e-4;  ///< mean of the random part
     double loss = 0.0;
     double duplication = 0.0;
+    /// Chance that a packet is held back by up to `max_late_s`: later ones overtake it.
+    double late = 0.0;
+    double max_late_s = 5.0;
     /// Bursty: a queue that fills for `burst_s` every `burst_period_s`, with 20 × the jitter.
     double burst_s = 30.0;
     double burst_period_s = 600.0;

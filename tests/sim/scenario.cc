@@ -64,10 +64,58 @@ std::string random_source_options(SimRandom& random) {
     return options;
 }
 
+/// A symmetric peer of the appliance, which follows the same servers over paths of its own.
+void add_peer(Scenario& scenario, SimRandom& random) {
+    World& world = *scenario.world;
+    NodeModel peer;
+    peer.name = "peer";
+    peer.config = "makestep 1 3\nlog tracking measurements\npeer appliance minpoll 4\n";
+    for (int i = 0; i < scenario.servers; ++i) {
+        peer.config += fmt::format("server server{} {}\n", i + 1, random_source_options(random));
+    }
+    peer.oscillator = random_oscillator(random, scenario.end);
+    peer.initial_offset_s = random.uniform(-2.0, 2.0);
+    peer.kernel_stamp_noise_s = random.log_uniform(1e-8, 1e-6);
+    const int index = world.add_node(peer).index();
+    for (int i = 0; i < scenario.servers; ++i) {
+        link_randomly(world, random, index, i, scenario.end);
+    }
+    link_randomly(world, random, index, scenario.appliance, scenario.end);
+    scenario.description += ", a peer";
+}
+
+/// Faults that come on top, from a stream of their own: what a seed meant before stays what it means.
+void add_mishaps(Scenario& scenario, SimRandom random) {
+    World& world = *scenario.world;
+    const auto any_time = [&] {
+        return kStart + static_cast<TrueTime>(static_cast<double>(scenario.end - kStart) *
+                                              random.uniform(0.1, 0.9));
+    };
+    if (random.chance(0.3)) {
+        // Any daemon but a falseticker's, which nobody misses: servers, the appliance, the client.
+        const int honest = world.node_count() - scenario.falsetickers;
+        const TrueTime from = any_time();
+        world.restart(scenario.falsetickers + random.below(honest), from,
+                      from + seconds(random.log_uniform(1.0, 1800.0)));
+        scenario.description += ", a restart";
+    }
+    if (random.chance(0.3)) {
+        // Somebody sets the clock while the first samples come in. Less than the threshold of ten
+        // seconds would be taken for a measured offset, as it should.
+        const int victim = random.chance(0.5) ? scenario.appliance : scenario.client;
+        const double sign = random.chance(0.5) ? 1.0 : -1.0;
+        const double by_s = sign * random.log_uniform(15.0, 1e5);
+        world.at(world.node(victim).model().boot + seconds(random.uniform(0.1, 3.0)),
+                 [&world, victim, by_s] { world.node(victim).clock().foreign_step(by_s); });
+        scenario.description += ", a foreign step";
+    }
+}
+
 }  // namespace
 
 Scenario make_scenario(std::uint64_t seed, double hours) {
     SimRandom random(seed);
+    SimRandom extra(~seed);
     Scenario scenario;
     scenario.world = std::make_unique<World>(random.next());
     scenario.end = kStart + static_cast<TrueTime>(hours * 3600.0) * kSecond;
@@ -94,6 +142,11 @@ Scenario make_scenario(std::uint64_t seed, double hours) {
             fmt::format("server server{} {}\n", i + 1, random_source_options(random));
     }
 
+    const bool with_peer = extra.chance(0.25);
+    if (with_peer) {
+        appliance_config += extra.chance(0.5) ? "peer peer xleave\n" : "peer peer minpoll 4\n";
+    }
+
     NodeModel appliance;
     appliance.name = "appliance";
     appliance.config = appliance_config;
@@ -115,9 +168,13 @@ Scenario make_scenario(std::uint64_t seed, double hours) {
         link_randomly(world, random, scenario.appliance, i, scenario.end);
     }
     link_randomly(world, random, scenario.appliance, scenario.client, scenario.end);
+    if (extra.chance(0.2)) world.hold_back(scenario.appliance, extra.uniform(0.001, 0.05));
 
     scenario.description =
         fmt::format("{} servers, {} of them false", scenario.servers, scenario.falsetickers);
+
+    if (with_peer) add_peer(scenario, extra);
+    add_mishaps(scenario, SimRandom(extra.next()));
     return scenario;
 }
 

@@ -69,6 +69,12 @@ Outcome run_seed(std::uint64_t seed, const Options& options) {
             locked ? "locked" : "NEVER LOCKED", appliance.ntp_error_s(), checker.worst_ratio(),
             static_cast<unsigned long long>(appliance.packets_sent()),
             static_cast<unsigned long long>(checker.checks()));
+        for (const int node : {scenario.appliance, scenario.client}) {
+            const InvariantChecker::Tightness tight = checker.tightness(node);
+            std::printf("  %s: medians: bound %.3e s, bound/error %.1f, bound/plain %.3f\n",
+                        scenario.world->node(node).model().name.c_str(), tight.bound_s,
+                        tight.bound_over_error, tight.bound_over_plain);
+        }
     }
     return {checker.violations().size(), checker.checks(), locked};
 }

@@ -35,6 +35,7 @@ void SimNode::boot() {
     }
     engine_ = std::make_unique<Engine>(
         parsed.config, Services{clock_, random_, *this, *this, *this, config_file_, *this});
+    ++boots_;
     engine_->start(read_clocks());
     reschedule();
 }

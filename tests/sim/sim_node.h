@@ -29,6 +29,8 @@ public:
     const NodeModel& model() const noexcept { return model_; }
     int index() const noexcept { return index_; }
     bool is_up() const noexcept { return engine_ != nullptr; }
+    /// How often the daemon has been started.
+    int boots() const noexcept { return boots_; }
     Engine& engine() { return *engine_; }
     SimClock& clock() noexcept { return clock_; }
     const std::vector<Event>& events() const noexcept { return events_; }
@@ -92,6 +94,7 @@ private:
     OneFile config_file_;
     std::vector<Event> events_;
     std::uint64_t packets_sent_ = 0;
+    int boots_ = 0;
     TrueTime wake_at_ = 0;
     std::unique_ptr<Engine> engine_;
 };

@@ -18,14 +18,29 @@ SimNode& World::add_node(NodeModel model) {
     const int index = node_count();
     nodes_.push_back(std::make_unique<SimNode>(*this, index, std::move(model), random_.next()));
     SimNode& added = *nodes_.back();
-    at(added.model().boot, [this, &added] {
-        added.boot();
-        if (observer_) observer_(added);
-    });
+    at(added.model().boot, [this, &added] { boot(added); });
     return added;
 }
 
+void World::boot(SimNode& node) {
+    node.boot();
+    if (observer_) observer_(node);
+}
+
+void World::restart(int index, TrueTime from, TrueTime to) {
+    at(from, [this, index] { node(index).shutdown(); });
+    at(to, [this, index] {
+        if (!node(index).is_up()) boot(node(index));
+    });
+}
+
 void World::set_path(int from, int to, PathModel model) { paths_[{from, to}] = std::move(model); }
+
+void World::hold_back(int index, double chance) {
+    for (auto& [ends, path] : paths_) {
+        if (ends.first == index || ends.second == index) path.late = chance;
+    }
+}
 
 void World::set_link(int a, int b, const PathModel& model) {
     set_path(a, b, model);

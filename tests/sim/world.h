@@ -45,8 +45,13 @@ public:
     /// Nodes get 10.0.0.1, 10.0.0.2, … in order, and the name they carry.
     SimNode& add_node(NodeModel model);
     void set_path(int from, int to, PathModel model);
+    /// Packets to and from this node are held back with this chance (PathModel::late).
+    void hold_back(int node, double chance);
     /// Both directions.
     void set_link(int a, int b, const PathModel& model);
+
+    /// The node's daemon ends at `from` and starts again at `to`; its clock runs on.
+    void restart(int node, TrueTime from, TrueTime to);
 
     /// Called after every event with the node it happened on.
     using Observer = std::function<void(SimNode& node)>;
@@ -72,6 +77,7 @@ public:
     static IpAddress address_of(int index);
 
 private:
+    void boot(SimNode& node);
     struct Pending {
         TrueTime at = 0;
         std::uint64_t sequence = 0;  ///< order among equals: as scheduled
