@@ -146,7 +146,7 @@ std::string help_text(const ProgramName& program) {
         "  -Q\t\tPrint the offset of the clock and exit\n"
         "  -r\t\tReload the sample histories of the last run\n"
         "  -R\t\tThis is a restart: no initial steps\n"
-        "  -s\t\tSet the clock from the RTC first\n"
+        "  -s\t\tSet the clock to the time of the drift file first, if later (no RTC yet)\n"
         "  -t SECONDS\tExit after this time\n"
         "  -u USER\tRun as this user ({})\n"
         "  -U\t\tDo not insist on being started as root\n"
