@@ -107,8 +107,11 @@ DirectiveGroup selection_directives() {
             {"servo", "default|kalman|emg|regression|pi", "",
              [](C c) {
                  static const std::vector<Choice<std::string>> kEstimators{
-                     {"default", ""}, {"kalman", "kalman"}, {"emg", "emg"},
-                     {"regression", "regression"}, {"pi", "pi"}};
+                     {"default", ""},
+                     {"kalman", "kalman"},
+                     {"emg", "emg"},
+                     {"regression", "regression"},
+                     {"pi", "pi"}};
                  if (c.args.expect(1)) {
                      read_choice(c.args.report(), c.args[0], kEstimators,
                                  c.config.selection.estimator);

@@ -30,12 +30,12 @@ struct ParsedConfig {
 
 /// The file with everything it includes.
 ParsedConfig parse_config_file(const std::string& path, ConfigFiles& files,
-                              const ParseOptions& options);
+                               const ParseOptions& options);
 
 /// Directives given as arguments, one line each; they stand in for the file (SYN-04). `files`
 /// serves include and confdir.
 ParsedConfig parse_config_lines(const std::vector<std::string>& lines, ConfigFiles& files,
-                               const ParseOptions& options);
+                                const ParseOptions& options);
 
 /// What `-p` writes: one line per directive, as given, in effective order (SYN-10).
 std::string print_config(const Config& config);
