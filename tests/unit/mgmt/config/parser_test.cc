@@ -43,7 +43,7 @@ TEST(Parser, SuggestionsAreMadeOnlyForNearMisses) {
 
 TEST(Parser, UnusableBytesAreDiagnosedAndTheRestIsRead) {
     const ParsedConfig result = parse_text(std::string("port 1\0\n", 8) + "user a\x01\n" +
-                                          std::string(3000, 'x') + "\ndscp 7\r\n");
+                                           std::string(3000, 'x') + "\ndscp 7\r\n");
     ASSERT_EQ(result.diagnostics.size(), 3u) << all_text(result.diagnostics);
     EXPECT_EQ(result.diagnostics[0].column, 7);
     EXPECT_EQ(result.diagnostics[2].line, 3);
@@ -59,8 +59,8 @@ TEST(Parser, AMissingMainFileIsAnError) {
 
 TEST(Parser, IncludeReadsFilesInPlace) {
     const ParsedConfig result = parse_files({{kMainFile, "port 1\ninclude /etc/d/*.conf\ndscp 9\n"},
-                                            {"/etc/d/a.conf", "port 2\ndscp 3\nbogus\n"},
-                                            {"/etc/d/b.conf", "cmdport 5\n"}});
+                                             {"/etc/d/a.conf", "port 2\ndscp 3\nbogus\n"},
+                                             {"/etc/d/b.conf", "cmdport 5\n"}});
     EXPECT_EQ(result.config.server.port, 2);
     EXPECT_EQ(result.config.client.dscp, 9);
     EXPECT_EQ(result.config.command.port, 5);
@@ -105,11 +105,11 @@ TEST(Parser, AFileThatIncludesItselfIsAnErrorAndNotALoop) {
 
 TEST(Parser, ConfdirOverridesByBaseNameAndSorts) {
     const ParsedConfig result = parse_files({{kMainFile, "confdir /a /b /missing\n"},
-                                            {"/a/20.conf", "port 20\n"},
-                                            {"/b/10.conf", "port 10\ndscp 10\n"},
-                                            {"/b/20.conf", "port 99\ncmdport 99\n"},
-                                            {"/b/.30.conf", "port 30\n"},
-                                            {"/b/40.txt", "port 40\n"}});
+                                             {"/a/20.conf", "port 20\n"},
+                                             {"/b/10.conf", "port 10\ndscp 10\n"},
+                                             {"/b/20.conf", "port 99\ncmdport 99\n"},
+                                             {"/b/.30.conf", "port 30\n"},
+                                             {"/b/40.txt", "port 40\n"}});
     EXPECT_TRUE(result.diagnostics.empty()) << all_text(result.diagnostics);
     EXPECT_EQ(result.config.server.port, 20);
     EXPECT_EQ(result.config.client.dscp, 10);
@@ -125,10 +125,10 @@ TEST(Parser, SourceDirectoriesAreRecordedAndNotRead) {
 
 TEST(Parser, PrintShowsEffectiveLinesWithFilesExpanded) {
     const ParsedConfig result = parse_files({{kMainFile,
-                                             "! comment\n  Server\t a   iburst\ninclude /i\n"
-                                             "confdir /d\nsourcedir /s\nlock_all"},
-                                            {"/i", "port  7\n"},
-                                            {"/d/x.conf", "allow 1.2/16\nbogus  line\n"}});
+                                              "! comment\n  Server\t a   iburst\ninclude /i\n"
+                                              "confdir /d\nsourcedir /s\nlock_all"},
+                                             {"/i", "port  7\n"},
+                                             {"/d/x.conf", "allow 1.2/16\nbogus  line\n"}});
     EXPECT_EQ(print_config(result.config),
               "Server a iburst\nport 7\nallow 1.2/16\nbogus line\nsourcedir /s\nlock_all\n");
 }
@@ -137,7 +137,7 @@ TEST(Parser, ArgumentsAreLinesOfTheirOwn) {
     MemoryFiles files;
     files.write("/i", "port 5\n");
     const ParsedConfig result = parse_config_lines({"server a\niburst", "include /i", "prot 4"},
-                                                  files, {default_config(Personality::Gnomon)});
+                                                   files, {default_config(Personality::Gnomon)});
     ASSERT_EQ(result.config.client.sources.size(), 1u);
     EXPECT_TRUE(result.config.client.sources[0].options.iburst);
     EXPECT_EQ(result.config.server.port, 5);
