@@ -190,8 +190,8 @@ void Engine::handle_socket_error(SocketHandle socket, const Now& now) {
     parts_->end_turn();
 }
 
-void Engine::handle_refclock_samples(std::size_t index,
-                                     std::span<const RawRefclockSample> samples, const Now& now) {
+void Engine::handle_refclock_samples(std::size_t index, std::span<const RawRefclockSample> samples,
+                                     const Now& now) {
     if (!parts_->running) return;
     parts_->begin_turn(now);
     parts_->refclocks.handle_samples(index, samples, now);

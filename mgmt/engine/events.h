@@ -333,16 +333,17 @@ struct RefclockRecord {
     double dispersion_s = 0.0;
 };
 
-using Event = std::variant<
-    SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound, OnlineChanged,
-    SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded, AllSourcesReset,
-    SampleDroppedAtLeap, SourceSelected, CannotSynchronise, OrphanRefIdUnknown, FalsetickerDetected,
-    SourceUnacceptable, ClockWrong, ClockStepped, ClockStepFailed, ClockControlFailed,
-    ClockChangeMail, InitialOffset, NoSuitableSource, AdjustmentInvalid, TimeJumpDetected,
-    MaxChangeExceeded, FrequencyRead, DriftFileUnreadable, InitialFrequency, FrequencyLimited,
-    FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged, LocalModeChanged,
-    ParameterChanged, ManualAdjustment, DumpFileLoaded, FileWriteFailed, ServerSocketFailed,
-    MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord, RefclockProblem,
-    RefclockRecord>;
+using Event =
+    std::variant<SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound,
+                 OnlineChanged, SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded,
+                 AllSourcesReset, SampleDroppedAtLeap, SourceSelected, CannotSynchronise,
+                 OrphanRefIdUnknown, FalsetickerDetected, SourceUnacceptable, ClockWrong,
+                 ClockStepped, ClockStepFailed, ClockControlFailed, ClockChangeMail, InitialOffset,
+                 NoSuitableSource, AdjustmentInvalid, TimeJumpDetected, MaxChangeExceeded,
+                 FrequencyRead, DriftFileUnreadable, InitialFrequency, FrequencyLimited,
+                 FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged,
+                 LocalModeChanged, ParameterChanged, ManualAdjustment, DumpFileLoaded,
+                 FileWriteFailed, ServerSocketFailed, MeasurementRecord, StatisticsRecord,
+                 TrackingRecord, SelectionRecord, RefclockProblem, RefclockRecord>;
 
 }  // namespace gnomon

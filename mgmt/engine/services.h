@@ -131,7 +131,7 @@ struct Services {
     Storage& storage;
     ConfigFiles& files;  ///< `sourcedir` directories, at start and at `reload sources`
     EventSink& events;
-    ServerWorkers* workers = nullptr;  ///< null: the engine answers every request itself
+    ServerWorkers* workers = nullptr;      ///< null: the engine answers every request itself
     RefclockReaders* refclocks = nullptr;  ///< null: no reference clock has samples
 };
 

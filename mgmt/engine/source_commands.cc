@@ -243,8 +243,8 @@ Status SourceCommandAgent::modify_offset(const command::SourceOffsetRequest& req
         RefclockSource* clock = refclocks_.find(request.ref_id);
         if (clock == nullptr) return Status::NoSuchSource;
         clock->set_offset(request.offset_s);
-        services_.events.on_event(SourceParameterChanged{clock->selectable().label,
-                                                         Parameter::Offset, request.offset_s});
+        services_.events.on_event(
+            SourceParameterChanged{clock->selectable().label, Parameter::Offset, request.offset_s});
         return Status::Success;
     }
     NtpSource* source = sources_.find(request.address);

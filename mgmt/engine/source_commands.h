@@ -14,8 +14,7 @@ class SourceCommandAgent final : public command::SourceCommands {
 public:
     /// `now`: the time of the command. Everything outlives the agent.
     SourceCommandAgent(const Now& now, const Services& services, ClockAgent& clock,
-                       SelectionAgent& selection, SourceManager& sources,
-                       RefclockAgent& refclocks);
+                       SelectionAgent& selection, SourceManager& sources, RefclockAgent& refclocks);
 
     command::Status add_source(const command::AddSourceRequest& request) override;
     command::Status delete_source(const IpAddress& source) override;

@@ -230,8 +230,8 @@ TEST(Engine, AllowedHostIsLookedUpByName) {
     server.start();
     client.start();
     world.run_until(30.0);
-    EXPECT_TRUE(server.engine->handlers().access.is_allowed(
-        command::AccessCommands::Port::Ntp, client.address));
+    EXPECT_TRUE(server.engine->handlers().access.is_allowed(command::AccessCommands::Port::Ntp,
+                                                            client.address));
     EXPECT_EQ(server.sent, client.sent);
     EXPECT_TRUE(client.engine->server_state().synchronised);
 }

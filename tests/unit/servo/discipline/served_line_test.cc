@@ -29,7 +29,8 @@ TEST(ServedLine, BackwardCorrectionsAreCaughtUpAtHalfSpeed) {
     EXPECT_EQ(served.to_utc(kNow), before.to_utc(kNow));
     EXPECT_EQ(served.to_utc(kNow + Duration::from_ms(1)) - served.to_utc(kNow),
               Duration::from_us(500));
-    EXPECT_EQ(served.to_utc(kNow + Duration::from_ms(2)), after.to_utc(kNow + Duration::from_ms(2)));
+    EXPECT_EQ(served.to_utc(kNow + Duration::from_ms(2)),
+              after.to_utc(kNow + Duration::from_ms(2)));
     EXPECT_EQ(served.to_utc(kNow + Duration::from_s(9)), after.to_utc(kNow + Duration::from_s(9)));
 }
 
