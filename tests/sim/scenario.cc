@@ -178,4 +178,46 @@ Scenario make_scenario(std::uint64_t seed, double hours) {
     return scenario;
 }
 
+Scenario make_quiet_scenario(std::uint64_t seed, double hours) {
+    SimRandom random(seed);
+    Scenario scenario;
+    scenario.world = std::make_unique<World>(random.next());
+    scenario.end = kStart + static_cast<TrueTime>(hours * 3600.0) * kSecond;
+    scenario.servers = 3;
+    World& world = *scenario.world;
+    const auto quiet_link = [&](int a, int b) {
+        PathModel path;
+        path.base_s = random.log_uniform(5e-5, 2e-2);
+        path.jitter_s = 0.02 * path.base_s;
+        world.set_link(a, b, path);
+    };
+    OscillatorModel oscillator;
+    oscillator.frequency = random.uniform(-50e-6, 50e-6);
+    oscillator.wander = 1e-9;
+
+    NodeModel appliance;
+    appliance.name = "appliance";
+    appliance.config = "makestep 1 3\nallow\nlog measurements tracking\n";
+    for (int i = 0; i < scenario.servers; ++i) {
+        NodeModel server;
+        server.name = fmt::format("server{}", i + 1);
+        server.config = "local stratum 1\nallow\n";
+        server.oscillator.wander = 0.0;
+        world.add_node(server);
+        appliance.config += fmt::format("server server{} iburst\n", i + 1);
+    }
+    appliance.oscillator = oscillator;
+    scenario.appliance = world.add_node(appliance).index();
+    NodeModel client;
+    client.name = "client";
+    client.config = "makestep 1 3\nlog tracking\nserver appliance iburst\n";
+    client.oscillator = oscillator;
+    client.boot = kStart + 600 * kSecond;
+    scenario.client = world.add_node(client).index();
+    for (int i = 0; i < scenario.servers; ++i) quiet_link(scenario.appliance, i);
+    quiet_link(scenario.appliance, scenario.client);
+    scenario.description = "3 servers, all quiet";
+    return scenario;
+}
+
 }  // namespace gnomon::sim

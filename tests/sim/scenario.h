@@ -23,4 +23,8 @@ struct Scenario {
 
 Scenario make_scenario(std::uint64_t seed, double hours);
 
+/// No faults, short queues, ordinary oscillators: here bounds must be about as tight as the plain root
+/// distance of the best sample, or honesty has been bought with constants.
+Scenario make_quiet_scenario(std::uint64_t seed, double hours);
+
 }  // namespace gnomon::sim

@@ -1,6 +1,6 @@
 /// Runs whole appliances through seeded scenarios and checks the invariants after every event.
 ///
-///   gnomon-sim [--seeds N] [--first S] [--hours H] [--verbose]
+///   gnomon-sim [--seeds N] [--first S] [--hours H] [--quiet] [--verbose]
 ///
 /// Every violation names its seed; `--seeds 1 --first SEED` repeats exactly that run.
 
@@ -19,6 +19,7 @@ struct Options {
     std::uint64_t seeds = 20;
     std::uint64_t first = 1;
     double hours = 6.0;
+    bool quiet = false;
     bool verbose = false;
 };
 
@@ -27,6 +28,10 @@ bool parse(int argc, char** argv, Options& options) {
         const std::string name = argv[i];
         if (name == "--verbose") {
             options.verbose = true;
+            continue;
+        }
+        if (name == "--quiet") {
+            options.quiet = true;
             continue;
         }
         if (i + 1 >= argc) return false;
@@ -52,7 +57,8 @@ struct Outcome {
 
 Outcome run_seed(std::uint64_t seed, const Options& options) {
     using namespace gnomon::sim;
-    Scenario scenario = make_scenario(seed, options.hours);
+    Scenario scenario = options.quiet ? make_quiet_scenario(seed, options.hours)
+                                      : make_scenario(seed, options.hours);
     InvariantChecker checker(*scenario.world);
     scenario.world->set_observer([&checker](SimNode& node) { checker.check(node); });
     scenario.world->run_until(scenario.end);
@@ -84,7 +90,8 @@ Outcome run_seed(std::uint64_t seed, const Options& options) {
 int main(int argc, char** argv) {
     Options options;
     if (!parse(argc, argv, options)) {
-        std::fprintf(stderr, "usage: %s [--seeds N] [--first S] [--hours H] [--verbose]\n",
+        std::fprintf(stderr,
+                     "usage: %s [--seeds N] [--first S] [--hours H] [--quiet] [--verbose]\n",
                      argv[0]);
         return 2;
     }
