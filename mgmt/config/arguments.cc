@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -40,23 +41,41 @@ std::string range_text(IntRange range) {
     return fmt::format("{} to {}", range.min, range.max);
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    // Optimal string alignment: a swap of neighbours is one mistake, as fingers make it.
-    std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-    for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
-    for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const bool same = equal_ignoring_case(a.substr(i - 1, 1), b.substr(j - 1, 1));
-            d[i][j] =
-                std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (same ? 0 : 1)});
-            if (i > 1 && j > 1 && equal_ignoring_case(a.substr(i - 1, 1), b.substr(j - 2, 1)) &&
-                equal_ignoring_case(a.substr(i - 2, 1), b.substr(j - 1, 1))) {
-                d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+/// Longer words are garbage, not slips; the limit also keeps long garbage cheap.
+constexpr std::size_t kLongestSlip = 32;
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// Optimal string alignment: a swap of neighbours is one mistake, as fingers make it. `text` has at
+/// most kLongestSlip letters. Answers `limit` as soon as the distance cannot be less.
+std::size_t edit_distance(std::string_view text, std::string_view candidate, std::size_t limit) {
+    // Three rows of the matrix are alive: a line of garbage is compared with a hundred candidates.
+    using Row = std::array<std::size_t, kLongestSlip + 1>;
+    Row before{};
+    Row above{};
+    Row row{};
+    std::size_t least_above = 0;
+    for (std::size_t j = 0; j <= text.size(); ++j) above[j] = j;
+    for (std::size_t i = 1; i <= candidate.size(); ++i) {
+        const char letter = lower(candidate[i - 1]);
+        row[0] = i;
+        std::size_t least = i;
+        for (std::size_t j = 1; j <= text.size(); ++j) {
+            const bool same = lower(text[j - 1]) == letter;
+            row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (same ? 0 : 1)});
+            if (i > 1 && j > 1 && lower(text[j - 2]) == letter &&
+                lower(text[j - 1]) == lower(candidate[i - 2])) {
+                row[j] = std::min(row[j], before[j - 2] + 1);
             }
+            least = std::min(least, row[j]);
         }
+        // A swap reaches back two rows.
+        if (least >= limit && least_above >= limit) return limit;
+        least_above = least;
+        before = above;
+        above = row;
     }
-    return d[a.size()][b.size()];
+    return above[text.size()];
 }
 
 }  // namespace
@@ -205,8 +224,8 @@ void Arguments::take_address(IpAddress& v4, IpAddress& v6) {
 }
 
 std::string_view closest(std::string_view text, const std::vector<std::string_view>& candidates) {
-    // A third of the letters wrong is no longer a slip. The cap keeps long garbage cheap.
-    if (text.empty() || text.size() > 32) return {};
+    // A third of the letters wrong is no longer a slip.
+    if (text.empty() || text.size() > kLongestSlip) return {};
     std::size_t best = std::max<std::size_t>(1, text.size() / 3) + 1;
     std::string_view found;
     for (const std::string_view candidate : candidates) {
@@ -214,7 +233,7 @@ std::string_view closest(std::string_view text, const std::vector<std::string_vi
         const std::size_t shorter = std::min(text.size(), candidate.size());
         // The difference in length is a lower bound, and free.
         if (longer - shorter >= best) continue;
-        const std::size_t distance = edit_distance(text, candidate);
+        const std::size_t distance = edit_distance(text, candidate, best);
         if (distance >= best || distance >= candidate.size()) continue;
         best = distance;
         found = candidate;
