@@ -84,8 +84,9 @@ Record waitsync_record(const command::TrackingReport& r, int attempt) {
     return record;
 }
 
-Record ntp_record(const command::NtpReport& r) {
-    Record record;
+namespace {
+
+void add_ntp_ends(Record& record, const command::NtpReport& r) {
     record.literal("Remote address  : ")
         .string("remote_address", r.remote_address.to_string())
         .literal(" (")
@@ -96,7 +97,11 @@ Record ntp_record(const command::NtpReport& r) {
         .string("local_address", r.local_address.to_string())
         .literal(" (")
         .ref_id("local_reference_id", RefId{r.local_address.ref_id()})
-        .literal(")\nLeap status     : ")
+        .literal(")\n");
+}
+
+void add_ntp_header(Record& record, const command::NtpReport& r) {
+    record.literal("Leap status     : ")
         .leap("leap", r.leap)
         .literal("\nVersion         : ")
         .whole("version", r.version)
@@ -122,7 +127,11 @@ Record ntp_record(const command::NtpReport& r) {
         .string("reference_name", r.stratum <= 1 ? ref_id_text(r.ref_id) : std::string())
         .literal(")\nReference time  : ")
         .date("reference_time_s", r.reference_time)
-        .literal("\nOffset          : ")
+        .literal("\n");
+}
+
+void add_ntp_measurement(Record& record, const command::NtpReport& r) {
+    record.literal("Offset          : ")
         .real("offset_s", r.offset_s, kSigned9)
         .literal(" seconds\nPeer delay      : ")
         .real("peer_delay_s", r.peer_delay_s, kSeconds9)
@@ -146,7 +155,11 @@ Record ntp_record(const command::NtpReport& r) {
         .string("tx_timestamping", timestamp_source_text(r.tx_timestamp_source))
         .literal("\nRX timestamping : ")
         .string("rx_timestamping", timestamp_source_text(r.rx_timestamp_source))
-        .literal("\nTotal TX        : ")
+        .literal("\n");
+}
+
+void add_ntp_totals(Record& record, const command::NtpReport& r) {
+    record.literal("Total TX        : ")
         .whole("total_tx", r.total_tx)
         .literal("\nTotal RX        : ")
         .whole("total_rx", r.total_rx)
@@ -163,6 +176,16 @@ Record ntp_record(const command::NtpReport& r) {
         .literal("\nTotal HW RX     : ")
         .whole("total_hardware_rx", r.total_hardware_rx_timestamps)
         .literal("\n");
+}
+
+}  // namespace
+
+Record ntp_record(const command::NtpReport& r) {
+    Record record;
+    add_ntp_ends(record, r);
+    add_ntp_header(record, r);
+    add_ntp_measurement(record, r);
+    add_ntp_totals(record, r);
     return record;
 }
 
