@@ -20,8 +20,12 @@ public:
     explicit OneFile(std::string text) : text_(std::move(text)) {}
 
     std::optional<std::string> read(const std::string& path) override {
-        // Without a limit, lines of includes would multiply at each of ten levels.
-        if (path == "/missing" || ++reads_ > 12) return std::nullopt;
+        // Without limits, lines of includes would multiply at each of ten levels; and a long text
+        // says no more the tenth time, while short ones should reach every level.
+        read_bytes_ += text_.size();
+        if (path == "/missing" || ++reads_ > 12 || (reads_ > 2 && read_bytes_ > kMaxBytes)) {
+            return std::nullopt;
+        }
         return text_;
     }
     std::vector<std::string> glob(const std::string&) override { return {"/a", "/b"}; }
@@ -30,7 +34,10 @@ public:
     }
 
 private:
+    static constexpr std::size_t kMaxBytes = 4096;
+
     std::string text_;
+    std::size_t read_bytes_ = 0;
     int reads_ = 0;
 };
 
