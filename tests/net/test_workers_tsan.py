@@ -36,7 +36,7 @@ class Races(unittest.TestCase):
                                      "ratelimit interval -4 burst 16", f"peer {peer.ipv4} minpoll 0 maxpoll 0 xleave"])
             peer.chronyd([f"peer {server.ipv4} minpoll 0 maxpoll 0 xleave", "local stratum 2", "allow"])
             wait_for("up", lambda: server.csv(daemon, "tracking"), 60)
-            load = [subprocess.Popen(["ip", "netns", "exec", client.namespace, TSAN / "ntp_load",
+            load = [subprocess.Popen(["ip", "netns", "exec", client.namespace, harness.BUILD / "bin/ntp_load",
                                       f"--server={address}", "--clients=64", f"--seconds={SECONDS}", "--rate=4000",
                                       "--interleaved"], stdout=subprocess.PIPE, text=True)
                     for address in (server.ipv4, server.ipv6)]
@@ -61,8 +61,8 @@ class Races(unittest.TestCase):
 
 if __name__ == "__main__":
     reason = harness.missing()
-    if not reason and not (sanitized(TSAN / "gnomond") and (TSAN / "ntp_load").exists()):
-        reason = f"no ThreadSanitizer build of gnomond and ntp_load in {TSAN} (cmake --preset tsan)"
+    if not reason and not (sanitized(TSAN / "gnomond") and (harness.BUILD / "bin/ntp_load").exists()):
+        reason = f"no ThreadSanitizer build of gnomond in {TSAN} (cmake --preset tsan), or no {harness.BUILD}/bin/ntp_load"
     if reason:
         print(f"SKIPPED: {reason}")
         sys.exit(77)
