@@ -30,7 +30,7 @@ std::optional<RawRefclockSample> PhcSampler::combine(
     std::array<double, kMaxReadings> delays_s{};
     for (std::size_t i = 0; i < readings.size(); ++i) {
         delays_s[i] = (readings[i].after - readings[i].before).to_seconds();
-        if (delays_s[i] < 0.0 || readings[i].before < readings[0].before) return std::nullopt;
+        if (delays_s[i] < 0.0) return std::nullopt;
     }
     std::array<double, kMaxReadings> sorted_s = delays_s;
     std::sort(sorted_s.begin(), sorted_s.begin() + readings.size());

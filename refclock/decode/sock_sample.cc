@@ -15,7 +15,7 @@ T take(std::span<const std::uint8_t>& bytes) noexcept {
 }
 
 constexpr std::int64_t kMaxSeconds = 9'000'000'000;
-constexpr std::int64_t kUsPerSecond = 1'000'000;
+constexpr std::int64_t kMaxUs = kMaxSeconds * 1'000'000;
 constexpr double kMaxOffset_s = 4294967296.0;
 
 }  // namespace
@@ -39,7 +39,7 @@ Result<RawRefclockSample, SockDrop> decode_sock(std::span<const std::uint8_t> da
     if (take<std::int32_t>(datagram) != kSockMagic) return Unexpected(SockDrop::BadMagic);
 
     // Microseconds that overflow are carried, but not more than a timeval could mean.
-    if (seconds < 0 || seconds > kMaxSeconds || std::llabs(us) > kMaxSeconds * kUsPerSecond ||
+    if (seconds < 0 || seconds > kMaxSeconds || us < -kMaxUs || us > kMaxUs ||
         !(std::fabs(offset_s) < kMaxOffset_s)) {
         return Unexpected(SockDrop::BadTime);
     }

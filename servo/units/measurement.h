@@ -57,10 +57,8 @@ struct Measurement {
     /// offset to the nanosecond.
     void set_offset(double offset_s, double delay_s) noexcept {
         const Duration delay = Duration::from_seconds(delay_s);
-        const Duration half = delay / 2;
-        const Duration offset = Duration::from_seconds(offset_s);
-        forward = half + offset;
-        backward = delay - half - offset;
+        forward = Duration::from_seconds(offset_s + 0.5 * delay_s);
+        backward = delay - forward;
     }
     /// Half the difference of the ways: exact arithmetic on what may be an odd number of
     /// nanoseconds is left to double.
