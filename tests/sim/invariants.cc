@@ -93,8 +93,9 @@ void InvariantChecker::consume_events(SimNode& node, NodeState& state) {
             last = world_.now();
         } else if (const auto* selected = std::get_if<SourceSelected>(&event)) {
             const int source = index_of(selected->source.address);
-            if (source >= 0 && source < world_.node_count() &&
-                !world_.node(source).model().honest && honest_majority_heard(state)) {
+            const bool is_node = source >= 0 && source < world_.node_count();
+            state.misled = is_node && !world_.node(source).model().honest;
+            if (state.misled && honest_majority_heard(state)) {
                 violate(node, state, 4, "selected falseticker " + selected->source.to_string());
             }
         }
@@ -106,6 +107,7 @@ void InvariantChecker::restart(SimNode& node, NodeState& state) {
     state.boots = node.boots();
     state.locked = false;
     state.updates = 0;
+    state.misled = false;
     state.synchronised = false;
     state.heard.clear();
 }
@@ -126,6 +128,10 @@ void InvariantChecker::check(SimNode& node) {
     state.steps_at_last_served = steps;
     state.synchronised = node.engine().server_state().synchronised;
 
+    if (state.misled && !honest_majority_heard(state)) {
+        state.locked = false;
+        state.updates = 0;
+    }
     if (!state.locked || !node.model().honest) return;
     ++checks_;
     if (steps != state.steps_at_lock) violate(node, state, 3, "stepped after lock");

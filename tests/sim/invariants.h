@@ -5,6 +5,8 @@
 ///  2. served time, once synchronised, never runs backwards, but by a step that was announced;
 ///  3. the clock is not stepped any more once it is locked;
 ///  4. no falseticker is selected while the honest are a majority of the sources that have been heard.
+/// Whoever has heard nobody but a falseticker is excused from 1 and 3 until the honest are a majority
+/// of those heard, and must lock anew: no appliance can know better than all it was told.
 
 #include <map>
 #include <string>
@@ -55,6 +57,7 @@ private:
         std::map<int, std::pair<int, TrueTime>> heard;
         std::map<int, bool> reported;
         bool ever_locked = false;
+        bool misled = false;   ///< follows a falseticker, whom nobody it has heard contradicts
         bool updated = false;  ///< the event at hand was an update of the clock
         std::vector<double> bounds_s;
         std::vector<double> bounds_over_error;
