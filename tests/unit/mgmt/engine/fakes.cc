@@ -32,9 +32,10 @@ TestNode::TestNode(TestWorld& world, IpAddress node_address, Model model, std::u
       random_(seed),
       storage_(files),
       config_files_(files) {
-    engine = std::make_unique<Engine>(
-        parse_text(model.config),
-        Services{clock, random_, *this, *this, storage_, config_files_, *this}, model.options);
+    engine = std::make_unique<Engine>(parse_text(model.config),
+                                      Services{clock, random_, *this, *this, storage_,
+                                               config_files_, *this, nullptr, model.refclocks},
+                                      model.options);
 }
 
 double TestNode::ntp_error_s() const {

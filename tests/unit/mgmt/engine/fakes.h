@@ -48,6 +48,8 @@ public:
         error_s_ += gain_s;
         mono_error_s_ += gain_s;
     }
+    /// The oscillator changes its mind.
+    void set_frequency_error(double frequency_error) { frequency_error_ = frequency_error; }
     /// Somebody else's hand.
     void jump(double by_s) { error_s_ += by_s; }
 
@@ -152,6 +154,7 @@ public:
         double offset_s = 0.0;
         EngineOptions options;
         FileMap files;
+        RefclockReaders* refclocks = nullptr;
     };
 
     TestNode(TestWorld& world, IpAddress address, Model model, std::uint64_t seed);

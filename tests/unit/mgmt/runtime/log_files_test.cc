@@ -85,6 +85,21 @@ TEST(LogFiles, StatisticsAndSelectionRows_TurnTheSignOfOffsets) {
               "2.000e-03");
 }
 
+TEST(LogFiles, RowsOfReferenceClocksShowSamplesAndWhatTheyMergeInto) {
+    RefclockRecord record;
+    record.at = UtcTime::from_ns(1'262'304'004'100'003'999);
+    record.source.ref_id = RefId::from_text("PHC0");
+    record.driver_poll = 4;
+    record.raw_offset_s = -1.004014e-01;
+    record.offset_s = -1.004014e-01;
+    record.dispersion_s = 1.010e-07;
+    EXPECT_EQ(refclock_row(record),
+              "2010-01-01 00:00:04.100003 PHC0    4 N 0 -1.004014e-01 -1.004014e-01  1.010e-07");
+    record.merged = true;
+    EXPECT_EQ(refclock_row(record),
+              "2010-01-01 00:00:04.100003 PHC0    - N -       -       -1.004014e-01  1.010e-07");
+}
+
 TEST(LogFiles, File_AppearsWithItsFirstRowAndRepeatsItsBanner) {
     const TemporaryDirectory directory;
     LogConfig config;
