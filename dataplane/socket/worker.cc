@@ -24,6 +24,9 @@ namespace gnomon {
 namespace {
 
 constexpr std::size_t kForwardRing = 64;
+/// Replies that share one reading of the clock while the worker keeps up: fewer make T3 better, and
+/// only a worker that does not keep up needs the system calls that more of them save.
+constexpr std::size_t kAccurateBatch = 2;
 /// Batches served before the other sockets and the stop request are looked at again.
 constexpr int kBatchesPerTurn = 16;
 
@@ -136,7 +139,7 @@ private:
     void run();
     void refresh_tables();
     bool serve_batch(SocketPort& port);
-    void send_all(SocketPort& port);
+    void send_all(SocketPort& port, std::size_t chunk);
     bool is_configured(const IpAddress& remote) const noexcept;
     bool is_forwarded(const RxDatagram& datagram) const noexcept;
     void take_stamps(SocketPort& port) noexcept;
@@ -210,18 +213,22 @@ bool WorkerPool::Worker::serve_batch(SocketPort& port) {
             outgoing_.push_back(reply.datagram());
         }
     }
-    send_all(port);
-    return count == received_.size();
+    const bool saturated = count == received_.size();
+    send_all(port, saturated ? outgoing_.size() : kAccurateBatch);
+    return saturated;
 }
 
-void WorkerPool::Worker::send_all(SocketPort& port) {
+void WorkerPool::Worker::send_all(SocketPort& port, std::size_t chunk) {
     std::span<const TxDatagram> rest(outgoing_);
     while (!rest.empty()) {
-        const std::size_t sent = port.send(rest);
-        if (sent == rest.size()) return;
-        // Unreachable destination, full buffer: whatever it is, the others shall not wait for it.
-        responder_.count_send_failure();
-        rest = rest.subspan(sent + 1);
+        const std::span<const TxDatagram> part = rest.first(std::min(chunk, rest.size()));
+        std::size_t done = port.send(part);
+        if (done < part.size()) {
+            // Unreachable destination, full buffer: whatever it is, the others shall not wait.
+            responder_.count_send_failure();
+            ++done;
+        }
+        rest = rest.subspan(done);
     }
 }
 
