@@ -110,6 +110,8 @@ std::string help_text() {
             text += fmt::format("  {:<{}}{}\n", usage, kColumn, line.meaning);
         }
     }
+    // The list ends with a line of blanks: that is how scripts find the end of chronyc's.
+    text += fmt::format("{:{}}\n", "", kColumn);
     return text;
 }
 

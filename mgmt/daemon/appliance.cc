@@ -73,7 +73,13 @@ SysResult<void> Appliance::open_privileged() {
         LinuxKernelClock::Options clock_options;
         clock_options.rtcsync = config_.rtc.sync;
         auto clock = LinuxKernelClock::take_over(clock_options);
-        if (!clock) return Unexpected(clock.error());
+        if (!clock) {
+            return Unexpected(SysError{
+                "Could not control the system clock (start as root, or with -x to leave the clock "
+                "alone) : " +
+                    clock.error().what,
+                clock.error().code});
+        }
         clock_ = std::make_unique<LinuxKernelClock>(std::move(*clock));
     } else {
         clock_ = std::make_unique<NullClock>();
@@ -84,7 +90,8 @@ SysResult<void> Appliance::open_privileged() {
                                        ? config_.clock.precision_s
                                        : measure_clock_precision().seconds;
         if (auto opened = refclocks_.open(config_, precision_s); !opened) {
-            return Unexpected(opened.error());
+            return Unexpected(SysError{"Could not open reference clock : " + opened.error().what,
+                                       opened.error().code});
         }
     }
     // Monitoring is worth less than time: a command port that somebody else has stops nothing.

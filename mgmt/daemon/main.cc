@@ -157,10 +157,7 @@ int serve(const ProgramName& program, const Options& options, Config& config, Re
 
     Appliance appliance(options, config);
     if (auto opened = appliance.open_privileged(); !opened) {
-        return log_fatal(
-            "Could not control the system clock : {} (start as root, or with -x to "
-            "leave the clock alone)",
-            opened.error().message());
+        return log_fatal("{}", opened.error().message());
     }
     raise_priorities(options, config);
     if (auto dropped = become_daemon_user(options, config, *ids); !dropped) {

@@ -26,6 +26,16 @@ command::CommandSet open_commands(const CommandConfig& config) {
     return set;
 }
 
+/// A clock that a stable oscillator steadies is a straight line to all other sources, however long
+/// they are watched: what adapts to wander would only follow their noise.
+Config with_estimator(Config config) {
+    const bool steadied =
+        std::any_of(config.refclocks.begin(), config.refclocks.end(),
+                    [](const RefclockConfig& refclock) { return refclock.options.local; });
+    if (steadied && config.selection.estimator.empty()) config.selection.estimator = "regression";
+    return config;
+}
+
 /// Commands to the process; what is the engine's own is done here.
 class ProcessCommands final : public command::DaemonCommands {
 public:
@@ -62,7 +72,7 @@ class Engine::Parts final : private ClockListener {
 public:
     Parts(const Config& given_config, const Services& services, const EngineOptions& options,
           command::DaemonCommands* process)
-        : config(given_config),
+        : config(with_estimator(given_config)),
           keys(config.process.key_file, services),
           clock(config, services, options, *this),
           server(config, services, options.family),
