@@ -188,6 +188,10 @@ std::optional<RefclockConfig> parse_refclock(Arguments& arguments) {
         names.push_back(driver.name);
         if (driver.name == name->text) found = &driver;
     }
+    if (found == nullptr && name->text == to_string(RefclockKind::Rtc)) {
+        report.error(*name, "refclock driver RTC is not supported yet (REF-06)");
+        return std::nullopt;
+    }
     if (found == nullptr) {
         report.error(*name, fmt::format("unknown refclock driver '{}'; expected {}", name->text,
                                         list_of(names)));
