@@ -129,8 +129,7 @@ command::ReportResult<command::SourceReport> ReportAgent::source(std::uint32_t i
     }
     if (const auto last = source->filter.last_sample()) {
         report.stratum = source->stratum;
-        const UtcTime at =
-            source->type == SourceType::Ntp ? without_fraction(last->at) : last->at;
+        const UtcTime at = source->type == SourceType::Ntp ? without_fraction(last->at) : last->at;
         report.last_sample_ago_s = whole_seconds((now - at).to_seconds());
         report.measured_offset_s = last->measured_offset_s;
         report.adjusted_offset_s = last->offset_s;
