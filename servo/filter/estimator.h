@@ -11,11 +11,10 @@
 /// the newest sample is the new information, older ones serve statistics of delay and
 /// re-initialisation.
 ///
-/// Implementations: `KalmanEstimator` (the default: best in every cell of the closed-loop
-/// comparison in tests/unit/servo/filter), `RegressionEstimator` (the history's own line, as chrony
-/// steers), `PiEstimator` (linuxptp's servo, for comparison and for sources polled many times a
-/// second), `EmgEstimator` (the two ways separately, one-sided delay: the most accurate;
-/// servo/filter/emg).
+/// Implementations: `EmgEstimator` (the default: the two ways separately, one-sided delay; the most
+/// accurate in docs/benchmarks/accuracy.md), `KalmanEstimator` (offsets with Gaussian noise, next
+/// best), `RegressionEstimator` (the history's own line, as chrony steers), `PiEstimator` (linuxptp's
+/// servo, for comparison and for sources polled many times a second).
 
 #include <memory>
 #include <optional>

@@ -106,7 +106,8 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
     line_offset_s_ = line_frequency_ = 0.0;
     const EmgScale scale = scale_of(history);
     const double d_s = (newest.at - at_).to_seconds();
-    if (samples_ <= kRerunAlways || is_rerun_count(samples_) || at_.is_zero()) {
+    const bool whole = history.count() == std::min(samples_, history.stored());
+    if (samples_ <= kRerunAlways || (whole && is_rerun_count(samples_)) || at_.is_zero()) {
         rerun(history, scale);
     } else {
         const EmgObservation observation = observation_of(newest, history.config().precision_s);
@@ -138,7 +139,8 @@ void EmgEstimator::lean_on_line(const SampleHistory& history) noexcept {
 }
 
 void EmgEstimator::rerun(const SampleHistory& history, const EmgScale& scale) noexcept {
-    const int count = std::min(samples_, history.stored());
+    // Not what the runs test has dropped: it may be from before a jump of the clock.
+    const int count = std::min(samples_, history.count());
     const double precision_s = history.config().precision_s;
     const Sample& oldest = history.recent(count - 1);
     double least_s = oldest.peer_delay_s;
