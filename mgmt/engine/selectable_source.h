@@ -49,7 +49,7 @@ struct SelectableSource {
     Leap leap = Leap::Unsynchronised;
     RefId ref_id;        ///< by which our clients know it
     RefId local_ref_id;  ///< by which it knows us; 0: unknown
-    int poll = 0;         ///< of a reference clock, log2 s; NTP sources change theirs
+    int poll = 0;        ///< of a reference clock, log2 s; NTP sources change theirs
     int max_unreachable_polls = 100000;
     Reach reach;
     SourceFilter filter;
