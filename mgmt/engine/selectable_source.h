@@ -22,21 +22,11 @@ struct Reach {
     bool is_dead() const noexcept { return bits == 0 && size == kFull; }
 };
 
-/// `name`, or if it is empty what is best for such a source. The delays of a reference clock tell
-/// nothing, and an asymmetry that was configured is in the offsets of the history only.
-inline std::string_view estimator_for(SourceType type, const HistoryConfig& history,
-                                      std::string_view name) noexcept {
-    if (!name.empty()) return name;
-    return type == SourceType::Ntp && !history.asymmetry ? "default" : "kalman";
-}
-
 struct SelectableSource {
     /// `estimator`: a name of make_estimator(), known; empty: the default of such a source.
     SelectableSource(SourceId source_id, SourceType source_type, const HistoryConfig& history,
                      std::string_view estimator = {})
-        : id(source_id),
-          type(source_type),
-          filter(history, make_estimator(estimator_for(source_type, history, estimator))) {}
+        : id(source_id), type(source_type), filter(history, make_estimator(estimator)) {}
 
     SourceId id;
     SourceType type;

@@ -1,5 +1,6 @@
 #include "servo/discipline/discipline.h"
 
+#include <algorithm>
 #include <cmath>
 
 // What servers, the kernel, logs and reports are told of the reference we follow.
@@ -12,10 +13,17 @@ constexpr double kLocalReferenceAgeS = 64.0;
 // The reference time must stay before any transmit time that goes with it.
 constexpr double kLocalReferenceLagS = 1.0;
 
+/// 99.9 % of a normal distribution, as for the skew.
+constexpr double kFrequencyBoundSigmas = 3.29;
+
 }  // namespace
 
 double Discipline::dispersion_rate() const noexcept {
-    return skew_ + std::fabs(residual_frequency_) + config_.max_clock_error;
+    // The skew is that of the history's line; what steers is the estimator's frequency, which can be
+    // less certain than that line.
+    const double estimate_error = kFrequencyBoundSigmas * frequency_sd_;
+    return std::max(skew_, estimate_error) + std::fabs(residual_frequency_) +
+           config_.max_clock_error;
 }
 
 double Discipline::root_dispersion_s(UtcTime t) const noexcept {

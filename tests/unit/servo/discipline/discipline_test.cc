@@ -335,6 +335,17 @@ TEST(Discipline, DispersionGrowsWithSkewAndClockError) {
                 0.002 + 100 * rate, 1e-4);
 }
 
+TEST(Discipline, DispersionGrowsWithAnUncertainFrequencyToo) {
+    DisciplineConfig config;
+    config.max_clock_error = 0.0;
+    Machine machine{config};
+    ClockUpdate update = machine.perfect_update();
+    update.skew = 1e-9;
+    update.estimate.frequency_sd = 1e-6;
+    machine.follow(update);
+    EXPECT_GT(machine.state().dispersion_rate, 3e-6);
+}
+
 TEST(Discipline, ManualReferenceSteersButDoesNotSynchronise) {
     Machine machine{DisciplineConfig{}};
     machine.driver.disturb(Duration::from_ms(-100));
