@@ -37,7 +37,8 @@ def main():
         step("two upstream servers (gnomond, local stratum 1) and the appliance that follows them")
         for host in upstreams:
             host.gnomond(["local stratum 1", "allow"])
-        gnomond = appliance.gnomond([f"server {h.ipv4} {FAST} xleave" for h in upstreams] + ["allow"])
+        gnomond = appliance.gnomond([f"server {h.ipv4} {FAST} xleave" for h in upstreams] +
+                                    ["allow", "maxsamples 16"])
         wait_for("the appliance selects a source", lambda: system_peer(appliance, gnomond))
         show(appliance, gnomond, GNOMONC, "sources")
 

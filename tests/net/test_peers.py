@@ -135,8 +135,9 @@ class Selection(unittest.TestCase):
             first, second, client = lab.host("first"), lab.host("second"), lab.host("client")
             for host in (first, second):
                 host.chronyd(["local stratum 1", "allow"])
+            # A silent source goes stale when its last sample is older than the oldest of those that answer.
             daemon = client.gnomond([f"server {first.ipv4} {FAST} prefer", f"server {second.ipv4} {FAST}",
-                                     "reselectdist 0"])
+                                     "maxsamples 8", "reselectdist 0"])
             wait_for("first selected", lambda: selected(client, daemon) == first.ipv4)
             first.set_link("down")
             wait_for("second takes over", lambda: selected(client, daemon) == second.ipv4, 60)
