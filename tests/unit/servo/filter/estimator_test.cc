@@ -124,7 +124,7 @@ TEST_P(EveryEstimator, SurvivesGarbage) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Servo, EveryEstimator,
-                         ::testing::Values("kalman", "regression", "pi", "kalman"),
+                         ::testing::Values("kalman", "regression", "pi", "emg"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 TEST(Estimator, UnknownNameGivesNone) {
