@@ -4,7 +4,7 @@
 ///
 /// Offsets are weighted by 1/root distance: what separates good sources is mostly the asymmetry of
 /// their paths, which no statistics show and the distance bounds (a weight by statistical variance
-/// was measured to be worse by a factor of two). Frequencies have no such bias; they are weighted
+/// would trust a quiet but asymmetric source most). Frequencies have no such bias; they are weighted
 /// by 1/variance. The standard deviation of the offset includes how far the sources are apart.
 
 #include <span>
