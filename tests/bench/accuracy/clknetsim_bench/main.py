@@ -15,6 +15,7 @@ import concurrent.futures
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from . import plots, report
 from .cache import Cache
 from .cells import GROUPS, Cell, all_cells
 from .contestants import CONTESTANTS, DEFAULT
+from .figures import read_column
 from .ratios import Results
 from .simulate import Job, Tools, simulate
 
@@ -52,9 +54,6 @@ def find_tools(build: Path, observed: bool, cache: Path | None) -> Tools:
     if observed and not os.access(observer, os.X_OK):
         sys.exit(f"no {observer}: build it first, or --no-observer")
     programs = {"chronyd": chronyd, "gnomond": gnomond}
-    ntpd = Path(os.environ.get("GNOMON_NTPD", "build/peers/usr/sbin/ntpd"))
-    if os.access(ntpd, os.X_OK):
-        programs["ntpd"] = ntpd.resolve()
     numbers = cache.resolve() / "numbers" if cache else None
     if numbers:
         numbers.mkdir(parents=True, exist_ok=True)
@@ -72,7 +71,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ours", type=names, default=["gnomond"], help="or none")
     parser.add_argument("--theirs", choices=("all", "default", "cached", "none"), default="all",
                         help="chronyd with all variants, as it comes, only runs at hand, or not at all")
-    parser.add_argument("--others", type=names, default=[], help="further contestants: ntpsec")
     parser.add_argument("--contestants", type=names, default=[], help="exactly these")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=1)
@@ -84,6 +82,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--reuse", type=Path, help="runs.json of an earlier report")
     parser.add_argument("--output", type=Path, help="directory for report, plots and runs.json")
     parser.add_argument("--keep", type=Path, help="directory for the logs of the last run")
+    parser.add_argument("--series", default="", help="a cell whose error over time is drawn")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -154,7 +153,7 @@ class Bench:
         if arguments.contestants:
             self.run([(c, name, s) for s in seeds for c in cells for name in arguments.contestants])
             return self.results(cells)
-        ours = [name for name in arguments.ours + arguments.others if name != "none"]
+        ours = [name for name in arguments.ours if name != "none"]
         self.run([(c, name, s) for c in cells for name in ours for s in seeds])
         cached = arguments.theirs == "cached"
         if arguments.theirs in ("all", "cached"):
@@ -173,13 +172,29 @@ class Bench:
         return Results(cells, self.runs.values())
 
 
+def draw_series(bench: Bench, cells: list[Cell], arguments: argparse.Namespace) -> None:
+    """Runs one cell once more for the logs; they are too long to keep with every run."""
+    cell = next((c for c in cells if arguments.series in f"{c.group} {c.name}"), None)
+    if cell is None:
+        sys.exit(f"no cell of this report holds '{arguments.series}'")
+    series = {}
+    for contestant in (DEFAULT, *arguments.ours):
+        with tempfile.TemporaryDirectory() as directory:
+            job = bench.job(cell, contestant, arguments.first_seed)
+            simulate(job, bench.tools, Path(directory))
+            offsets = read_column(Path(directory) / "offset", len(cell.servers))
+            series[contestant] = offsets[cell.settle_s:]
+    drawing = plots.error_over_time(f"{cell.group}: {cell.name}, seed {arguments.first_seed}", series)
+    (arguments.output / "series.svg").write_text(drawing, encoding="utf-8")
+
+
 def main() -> int:
     arguments = parse()
     cells = wanted_cells(arguments)
     if arguments.list:
         print("\n".join(f"{cell.group} {cell.name}" for cell in cells))
         return 0
-    named = arguments.contestants + arguments.others + [n for n in arguments.ours if n != "none"]
+    named = arguments.contestants + [n for n in arguments.ours if n != "none"]
     unknown = [name for name in named if name not in CONTESTANTS]
     if unknown:
         sys.exit(f"unknown contestants {unknown}; there are: {', '.join(CONTESTANTS)}")
@@ -196,4 +211,6 @@ def main() -> int:
         (arguments.output / "runs.json").write_text(json.dumps(list(bench.runs.values())),
                                                     encoding="utf-8")
         plots.write_all(results, arguments.output)
+        if arguments.series:
+            draw_series(bench, cells, arguments)
     return 1 if bench.failed else 0

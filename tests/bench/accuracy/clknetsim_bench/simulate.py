@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Tools:
-    """Programs by name (chronyd, gnomond, ntpd), and the simulator."""
+    """Programs by name (chronyd, gnomond), and the simulator."""
     programs: dict[str, Path]
     clknetsim: Path
     observer: Path | None
@@ -109,19 +109,10 @@ def server_configuration(server: Server, number: int, work: Path) -> str:
 
 
 def client_configuration(cell: Cell, contestant: Contestant, work: Path) -> str:
-    if contestant.program == "ntpd":
-        return ntpd_configuration(cell, work)
     lines = [f"pidfile {work}/pid.client", "cmdport 0", "allow", contestant.directives]
     lines += [f"server 192.168.123.{number} {cell.options} {contestant.options}"
               for number in range(1, len(cell.servers) + 1)]
     lines.append(cell.directives.replace("{options}", contestant.options))
-    return "\n".join(lines) + "\n"
-
-
-def ntpd_configuration(cell: Cell, work: Path) -> str:
-    lines = [f"pidfile {work}/pid.client", "restrict default"]
-    lines += [f"server 192.168.123.{number} {cell.options}"
-              for number in range(1, len(cell.servers) + 1)]
     return "\n".join(lines) + "\n"
 
 
@@ -167,8 +158,6 @@ def processor_seconds(process: subprocess.Popen) -> float:
 
 
 def command(program: Path, configuration: Path) -> list[str]:
-    if program.name == "ntpd":
-        return [str(program), "-n", "-c", str(configuration)]
     return [str(program), "-d", "-f", str(configuration)]
 
 
