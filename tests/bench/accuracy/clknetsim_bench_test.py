@@ -45,7 +45,7 @@ class Figures(unittest.TestCase):
 
 class Ratios(unittest.TestCase):
     def test_the_interval_of_equal_ratios_is_a_point(self):
-        found = ratios.ratio_of([(2.0, 1.0), (4.0, 2.0), (1.0, 0.5)])
+        found = ratios.ratio_of(((2.0, 1.0), (4.0, 2.0), (1.0, 0.5)))
         self.assertAlmostEqual(found.mean, 2.0)
         self.assertAlmostEqual(found.low, 2.0)
         self.assertAlmostEqual(found.high, 2.0)

@@ -60,6 +60,15 @@ def find_tools(build: Path, observed: bool, cache: Path | None) -> Tools:
     return Tools(programs, clknetsim, observer if observed else None, numbers)
 
 
+def without_what_chronyd_lacks(cells: list[Cell], tools: Tools) -> list[Cell]:
+    """The cells of PPS need a chronyd that was configured where sys/timepps.h was (pps-tools)."""
+    configured = (tools.programs["chronyd"].parent / "config.h").read_text(encoding="utf-8")
+    if "#define FEAT_PPS 1" in configured:
+        return cells
+    print("without PPS: this chronyd was built without pps-tools", file=sys.stderr)
+    return [cell for cell in cells if "refclock PPS" not in cell.directives]
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -198,7 +207,9 @@ def main() -> int:
     unknown = [name for name in named if name not in CONTESTANTS]
     if unknown:
         sys.exit(f"unknown contestants {unknown}; there are: {', '.join(CONTESTANTS)}")
-    bench = Bench(arguments, find_tools(arguments.build, not arguments.no_observer, arguments.cache))
+    tools = find_tools(arguments.build, not arguments.no_observer, arguments.cache)
+    cells = without_what_chronyd_lacks(cells, tools)
+    bench = Bench(arguments, tools)
     started = time.monotonic()
     results = bench.compete(cells)
     text = report.markdown(results, arguments.server)

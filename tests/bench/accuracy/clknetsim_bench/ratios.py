@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from .cells import Cell
 from .contestants import CONTESTANTS, DEFAULT
@@ -29,8 +30,9 @@ class Ratio:
         return f"{self.mean:.2f} ({self.low:.2f}–{self.high:.2f})"
 
 
-def ratio_of(pairs: Sequence[tuple[float, float]]) -> Ratio | None:
-    logs = [math.log(a / b) for a, b in pairs if a > 0 and b > 0]
+@cache
+def ratio_of(pairs: tuple[tuple[float, float], ...]) -> Ratio | None:
+    logs = [math.log(a / b) for a, b in pairs]
     if not logs:
         return None
     generator = random.Random(1)
@@ -81,11 +83,18 @@ class Results:
             return DEFAULT if DEFAULT in theirs else None
         return min(theirs, key=lambda c: sum(math.log(self.runs(cell, c)[s]["rms"]) for s in common))
 
-    def ratio(self, cell: Cell, theirs: str | None, ours: str, figure: Figure) -> Ratio | None:
+    def pairs(self, cell: Cell, theirs: str | None, ours: str,
+              figure: Figure) -> tuple[tuple[float, float], ...]:
         a, b = self.runs(cell, theirs), self.runs(cell, ours)
-        pairs = [(x, y) for seed in a if seed in b
-                 if (x := figure(a[seed])) and (y := figure(b[seed]))]
-        return ratio_of(pairs)
+        return tuple((x, y) for seed in sorted(a) if seed in b
+                     if (x := figure(a[seed])) and (y := figure(b[seed])))
+
+    def ratio(self, cell: Cell, theirs: str | None, ours: str, figure: Figure) -> Ratio | None:
+        return ratio_of(self.pairs(cell, theirs, ours, figure))
+
+    def mean_ratio(self, cell: Cell, theirs: str | None, ours: str, figure: Figure) -> float | None:
+        pairs = self.pairs(cell, theirs, ours, figure)
+        return geometric_mean([a / b for a, b in pairs]) if pairs else None
 
 
 @dataclass(frozen=True)
