@@ -204,8 +204,7 @@ def _starts() -> list[Cell]:
 def _defaults() -> list[Cell]:
     def cell(name: str, mean_s: float, options: str) -> Cell:
         delay = ex.exponential(mean_s)
-        return Cell("default", name, settle_s=2 * HOUR_S, measured_s=22 * HOUR_S, servers=(Server(delay, delay),), options=options, target=2.0,
-                    variants=VARIANTS_SELDOM)
+        return Cell("default", name, settle_s=2 * HOUR_S, measured_s=22 * HOUR_S, servers=(Server(delay, delay),), options=options, target=2.0)
 
     return [
         cell("plain server, exp 100us", 1e-4, ""),
@@ -221,8 +220,7 @@ def _holdovers() -> list[Cell]:
         delay = ex.silent_after(ex.exponential(mean_s), silent_s)
         return Cell("holdover", f"{name}, poll {poll}", settle_s=silent_s, measured_s=6 * HOUR_S,
                     kind="holdover", servers=(Server(delay, delay),),
-                    options=f"minpoll {poll} maxpoll {poll} iburst", frequency=frequency, target=2.0,
-                    variants=VARIANTS_SELDOM)
+                    options=f"minpoll {poll} maxpoll {poll} iburst", frequency=frequency, target=2.0)
 
     return [
         cell("6 h, exp 100us, wander 1e-11", 1e-4, ex.walk(1e-11), 6),
