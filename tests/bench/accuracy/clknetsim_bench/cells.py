@@ -204,7 +204,8 @@ def _starts() -> list[Cell]:
 def _defaults() -> list[Cell]:
     def cell(name: str, mean_s: float, options: str) -> Cell:
         delay = ex.exponential(mean_s)
-        return Cell("default", name, settle_s=2 * HOUR_S, measured_s=22 * HOUR_S, servers=(Server(delay, delay),), options=options, target=2.0)
+        return Cell("default", name, settle_s=2 * HOUR_S, measured_s=22 * HOUR_S,
+                    servers=(Server(delay, delay),), options=options, target=2.0)
 
     return [
         cell("plain server, exp 100us", 1e-4, ""),
