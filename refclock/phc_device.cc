@@ -18,6 +18,9 @@
 namespace gnomon {
 namespace {
 
+/// Nobody waits longer for the sake of more readings.
+constexpr Duration kLongestBurst = Duration::from_us(500);
+
 static_assert(PhcSampler::kMaxReadings <= PTP_MAX_SAMPLES);
 
 Duration duration_of(const ptp_clock_time& time) {
@@ -101,9 +104,16 @@ std::vector<PhcReading> PhcDevice::read(bool cross_timestamps) {
 }
 
 std::vector<PhcReading> PhcDevice::read_precise() const {
+    std::vector<PhcReading> readings;
     ptp_sys_offset_precise request{};
-    if (ioctl(fd_, PTP_SYS_OFFSET_PRECISE, &request) < 0) return {};
-    return {reading_of(request.sys_realtime, request.device, request.sys_realtime)};
+    // The hardware pairs the clocks once per call. Some answer at once, some take milliseconds.
+    while (readings.size() < PhcSampler::kMaxReadings &&
+           ioctl(fd_, PTP_SYS_OFFSET_PRECISE, &request) == 0) {
+        readings.push_back(reading_of(request.sys_realtime, request.device, request.sys_realtime));
+        if (readings.back().after - readings.front().before > kLongestBurst) break;
+        request = ptp_sys_offset_precise{};
+    }
+    return readings;
 }
 
 std::vector<PhcReading> PhcDevice::read_extended() const {

@@ -23,6 +23,11 @@ struct Stamp {
     TimestampSource source = TimestampSource::Daemon;
     /// Variance of the stamp's own noise, s² (quantisation, reading of clocks); queueing excluded.
     double variance_s2 = 0.0;
+    /// What the variance does not cover and may be there all the time, s: half of what reading the
+    /// interface's clock takes.
+    double error_s = 0.0;
+    /// Receive stamps of hardware: what the frame took on the wire, s. The stamp is of its end.
+    double rx_duration_s = 0.0;
 };
 
 struct RxDatagram {

@@ -119,8 +119,12 @@ void Association::handle_transmit_stamp(const LocalView& local, std::uint64_t co
     if (cookie == sent_transmit_.bits() && !local_tx_.time.is_zero() &&
         stamp.source >= local_tx_.source) {
         constexpr double kMaxTransmitDelayS = 1.0;
+        constexpr double kDeviations = 4.0;
         const double later_s = (stamp.time - local_tx_.time).to_seconds();
-        if (later_s >= 0.0 && later_s <= kMaxTransmitDelayS) local_tx_ = stamp;
+        // Nothing leaves before it is sent, but two clocks are compared. To refuse the half of the
+        // stamps that are early by the uncertainty of that would bias the other half.
+        const double slack_s = stamp.error_s + kDeviations * std::sqrt(stamp.variance_s2);
+        if (later_s >= -slack_s && later_s <= kMaxTransmitDelayS) local_tx_ = stamp;
     }
     if (stamp.source == TimestampSource::Hardware && saved_ && saved_->size > 0) {
         process_saved_reply(local);

@@ -72,6 +72,11 @@ ReceivedControl parse_control(const msghdr& message) noexcept {
     auto* mutable_message = const_cast<msghdr*>(&message);
     for (const cmsghdr* item = CMSG_FIRSTHDR(mutable_message); item != nullptr;
          item = CMSG_NXTHDR(mutable_message, const_cast<cmsghdr*>(item))) {
+        // CMSG_FIRSTHDR believes the length of the first one.
+        const auto offset =
+            static_cast<std::size_t>(reinterpret_cast<const std::uint8_t*>(item) -
+                                     static_cast<const std::uint8_t*>(message.msg_control));
+        if (item->cmsg_len > message.msg_controllen - offset) break;
         if (item->cmsg_level == SOL_SOCKET) {
             parse_socket_level(*item, control);
         } else if (item->cmsg_level == IPPROTO_IP && item->cmsg_type == IP_PKTINFO) {
@@ -86,6 +91,11 @@ ReceivedControl parse_control(const msghdr& message) noexcept {
             if (!read_body(*item, info)) continue;
             control.local = from_in6_addr(info.ipi6_addr);
             control.interface_index = static_cast<int>(info.ipi6_ifindex);
+        } else if ((item->cmsg_level == IPPROTO_IP && item->cmsg_type == IP_RECVERR) ||
+                   (item->cmsg_level == IPPROTO_IPV6 && item->cmsg_type == IPV6_RECVERR)) {
+            sock_extended_err error;
+            if (!read_body(*item, error)) continue;
+            if (error.ee_origin == SO_EE_ORIGIN_TIMESTAMPING) control.transmit_id = error.ee_data;
         }
     }
     if (control.stamp_interface_index == 0) control.stamp_interface_index = control.interface_index;

@@ -22,6 +22,7 @@ struct ReceivedControl {
     std::int64_t hardware_ns = 0;   ///< raw count of the NIC's clock; 0: none
     int stamp_interface_index = 0;  ///< of the physical interface below bridges and bonds
     std::uint16_t frame_length = 0;
+    std::uint32_t transmit_id = 0;  ///< of a transmit stamp, when ids are in use; else 0
 };
 ReceivedControl parse_control(const msghdr& message) noexcept;
 

@@ -178,17 +178,17 @@ std::size_t SocketPort::receive_messages(std::size_t wanted, int flags) noexcept
 }
 
 Stamp SocketPort::best_stamp(const ReceivedControl& control, std::size_t payload_length,
-                             bool transmit, SystemTime& now) const noexcept {
+                             std::size_t sent_frame_length, SystemTime& now) const noexcept {
     const bool need_clock = control.software.is_zero() || control.hardware_ns != 0;
     if (need_clock && now.is_zero()) now = options_.clock();
     if (control.hardware_ns != 0 && options_.converter != nullptr) {
         HardwareStampConverter::Raw raw;
         raw.interface_index = control.stamp_interface_index;
         raw.ns = control.hardware_ns;
-        raw.frame_length = control.frame_length;
+        raw.frame_length = sent_frame_length != 0 ? sent_frame_length : control.frame_length;
         raw.payload_length = payload_length;
         raw.family = socket_.family;
-        raw.transmit = transmit;
+        raw.transmit = sent_frame_length != 0;
         raw.now = now;
         if (const auto stamp = options_.converter->convert(raw)) return *stamp;
     }
@@ -212,7 +212,7 @@ std::size_t SocketPort::receive(std::span<RxDatagram> out) {
         datagram.local = control.local;
         datagram.interface_index = control.interface_index;
         datagram.frame_length = control.frame_length;
-        datagram.stamp = best_stamp(control, size, false, now);
+        datagram.stamp = best_stamp(control, size, 0, now);
     }
     return used;
 }
@@ -313,7 +313,7 @@ std::size_t SocketPort::transmit_stamps(std::span<TxStampReport> out) {
         TxStampReport& report = out[used];
         report.payload = udp->payload;
         report.remote = udp->destination;
-        report.stamp = best_stamp(control, udp->payload.size(), true, now);
+        report.stamp = best_stamp(control, udp->payload.size(), size, now);
         report.cookie = buffers_->cookie_of(udp->payload);
         if (report.stamp.source != TimestampSource::Daemon) ++used;
     }

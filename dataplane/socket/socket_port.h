@@ -31,8 +31,8 @@ public:
     virtual ~HardwareStampConverter() = default;
     struct Raw {
         int interface_index = 0;
-        std::int64_t ns = 0;             ///< as the NIC's clock counted
-        std::uint16_t frame_length = 0;  ///< 0: unknown
+        std::int64_t ns = 0;           ///< as the NIC's clock counted
+        std::size_t frame_length = 0;  ///< without the check sequence; 0: unknown
         std::size_t payload_length = 0;
         IpAddress::Family family = IpAddress::Family::V4;
         bool transmit = false;
@@ -89,8 +89,8 @@ private:
     struct Buffers;
 
     std::size_t receive_messages(std::size_t wanted, int flags) noexcept;
-    Stamp best_stamp(const ReceivedControl& control, std::size_t payload_length, bool transmit,
-                     SystemTime& now) const noexcept;
+    Stamp best_stamp(const ReceivedControl& control, std::size_t payload_length,
+                     std::size_t sent_frame_length, SystemTime& now) const noexcept;
     std::size_t send_chunk(std::span<const TxDatagram> datagrams);
     std::size_t send_messages(std::size_t count);
     std::uint32_t stamp_flags(const TxDatagram& datagram) const noexcept;

@@ -161,21 +161,15 @@ DirectiveGroup clock_directives() {
 }
 
 DirectiveGroup timestamping_directives() {
-    constexpr Support kNotYet = Support::NotYet;
-    constexpr Severity kWarning = Severity::Warning;
-    constexpr std::string_view kIdle = "only of use with hwtimestamp";
     return {"Hardware timestamps",
             {
-                {"hwtimestamp", "INTERFACE|* [OPTION]...", "MSC-01", parse_hwtimestamp, kNotYet,
-                 kWarning, "the kernel's timestamps are used instead of the NIC's"},
+                {"hwtimestamp", "INTERFACE|* [OPTION]...", "MSC-01", parse_hwtimestamp},
                 {"hwtstimeout", "SECONDS", "MSC-11",
-                 [](C c) { c.args.take_double(c.config.timestamping.timeout_s, kNotNegative); },
-                 kNotYet, kWarning, kIdle},
+                 [](C c) { c.args.take_double(c.config.timestamping.timeout_s, kNotNegative); }},
                 {"maxtxbuffers", "N", "MSC-12",
                  [](C c) {
                      c.args.take_int(c.config.timestamping.max_tx_buffers, {0, 1048576});
-                 },
-                 kNotYet, kWarning, kIdle},
+                 }},
             }};
 }
 

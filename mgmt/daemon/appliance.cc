@@ -14,10 +14,15 @@ namespace {
 
 constexpr IpAddress::Family kFamilies[] = {IpAddress::Family::V4, IpAddress::Family::V6};
 
-SocketNetwork::Options network_options(const Options& options, ServerThreads* threads) {
+SocketNetwork::Options network_options(const Options& options, const Config& config,
+                                       ServerThreads* threads, NicClocks& nic_clocks) {
     SocketNetwork::Options network;
     network.family = options.family;
     network.server_threads = threads;
+    if (!config.timestamping.interfaces.empty()) {
+        network.converter = &nic_clocks;
+        network.hardware_stamps = true;
+    }
     return network;
 }
 
@@ -39,7 +44,11 @@ Appliance::Appliance(const Options& options, const Config& config)
       config_(config),
       log_files_(config.log),
       server_threads_(make_server_threads()),
-      network_(loop_, config, *this, network_options(options, server_threads_.get())),
+      nic_clocks_([this](SystemTime t) {
+          return engine_ ? engine_->utc(t) : UtcTime::from_ns(t.ns());
+      }),
+      network_(loop_, config, *this,
+               network_options(options, config, server_threads_.get(), nic_clocks_)),
       resolver_(loop_,
                 [this](NameResolver::QueryId query, const ResolvedName& answer) {
                     engine_->handle_resolved(query, answer, now());
@@ -68,6 +77,11 @@ std::unique_ptr<ServerThreads> Appliance::make_server_threads() {
 
 Now Appliance::now() const { return Now{read_mono_clock(), clock_->now()}; }
 
+double Appliance::clock_precision_s() const {
+    return config_.clock.precision_s > 0.0 ? config_.clock.precision_s
+                                           : measure_clock_precision().seconds;
+}
+
 SysResult<void> Appliance::open_privileged() {
     if (options_.control_clock) {
         LinuxKernelClock::Options clock_options;
@@ -86,11 +100,15 @@ SysResult<void> Appliance::open_privileged() {
         log_info("Disabled control of system clock");
     }
     if (!config_.refclocks.empty()) {
-        const double precision_s = config_.clock.precision_s > 0.0
-                                       ? config_.clock.precision_s
-                                       : measure_clock_precision().seconds;
-        if (auto opened = refclocks_.open(config_, precision_s); !opened) {
+        if (auto opened = refclocks_.open(config_, clock_precision_s()); !opened) {
             return Unexpected(SysError{"Could not open reference clock : " + opened.error().what,
+                                       opened.error().code});
+        }
+    }
+    if (!config_.timestamping.interfaces.empty()) {
+        const double precision_s = clock_precision_s();
+        if (auto opened = nic_clocks_.open(config_.timestamping, precision_s); !opened) {
+            return Unexpected(SysError{"Could not enable HW timestamping : " + opened.error().what,
                                        opened.error().code});
         }
     }
@@ -122,7 +140,8 @@ void Appliance::start() {
     command::DaemonCommands* const process = this;
     engine_ = std::make_unique<Engine>(config_,
                                        Services{*clock_, random_, network_, resolver_, storage_,
-                                                files_, *this, server_threads_.get(), &refclocks_},
+                                                files_, *this, server_threads_.get(), &refclocks_,
+                                                nic_clocks_.empty() ? nullptr : &nic_clocks_},
                                        engine_options(options_), process);
     const Now at = now();
     started_ = at.mono;
@@ -132,7 +151,7 @@ void Appliance::start() {
 
 Duration Appliance::time_to_wait(const Now& at) const {
     if (resolver_.has_answers()) return Duration::zero();
-    MonoTime deadline = engine_->next_timeout();
+    MonoTime deadline = std::min(engine_->next_timeout(), nic_clocks_.next_timeout());
     if (options_.timeout_s >= 0) {
         deadline = std::min(deadline, started_ + Duration::from_s(options_.timeout_s));
     }
@@ -153,6 +172,7 @@ std::optional<int> Appliance::turn(const SignalFlag& signals) {
     network_.release_closed();
 
     const Now at = now();
+    nic_clocks_.handle_timeout(at.mono);
     if (at.mono >= engine_->next_timeout()) engine_->handle_timeout(at);
     if (!timed_out(at)) return std::nullopt;
     log_info("Timeout reached");

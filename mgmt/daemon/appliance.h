@@ -15,6 +15,7 @@
 #include "mgmt/runtime/event_loop.h"
 #include "mgmt/runtime/kernel_random.h"
 #include "mgmt/runtime/log_files.h"
+#include "mgmt/runtime/nic_clocks.h"
 #include "mgmt/runtime/privileges.h"
 #include "mgmt/runtime/refclock_set.h"
 #include "mgmt/runtime/resolver.h"
@@ -42,6 +43,7 @@ public:
 private:
     std::unique_ptr<ServerThreads> make_server_threads();
     Now now() const;
+    double clock_precision_s() const;
     /// How long the loop may sleep.
     Duration time_to_wait(const Now& at) const;
     bool timed_out(const Now& at) const;
@@ -67,6 +69,7 @@ private:
     LogFiles log_files_;
     /// Null without `serverthreads`.
     std::unique_ptr<ServerThreads> server_threads_;
+    NicClocks nic_clocks_;
     SocketNetwork network_;
     ThreadResolver resolver_;
     CommandServer command_server_;

@@ -87,7 +87,8 @@ public:
           process_commands(process, keys, samples, now),
           open(open_commands(config.command)),
           options_(options),
-          workers_(services.workers) {}
+          workers_(services.workers),
+          observer_(services.observer) {}
 
     void begin_turn(const Now& turn) {
         now = turn;
@@ -140,6 +141,7 @@ private:
         server.adjust(adjustment);
         manual.adjust(adjustment);
         refclocks.adjust(adjustment);
+        if (observer_ != nullptr) observer_->on_adjustment(adjustment);
         sources.adjust(adjustment, at);
     }
     SourceLabel label_of(SourceId source) const override {
@@ -149,6 +151,7 @@ private:
 
     EngineOptions options_;
     ServerWorkers* workers_;
+    AdjustmentObserver* observer_;
     TablesPublisher tables_;
 };
 

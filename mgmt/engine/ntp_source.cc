@@ -149,6 +149,9 @@ LocalStamp NtpSource::local_stamp(const Stamp& stamp) const {
     local.time = around_.clock.to_utc(stamp.time);
     local.source = stamp.source;
     local.variance_s2 = stamp.variance_s2;
+    local.error_s = stamp.error_s;
+    local.rx_duration_s = stamp.rx_duration_s;
+    local.net_correction_s = stamp.rx_duration_s;
     return local;
 }
 

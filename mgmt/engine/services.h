@@ -17,6 +17,7 @@
 #include "mgmt/engine/events.h"
 #include "refclock/decode/raw_sample.h"
 #include "servo/actuator/clock_driver.h"
+#include "servo/units/measurement.h"
 #include "servo/units/random_source.h"
 #include "servo/units/result.h"
 #include "servo/units/time_point.h"
@@ -120,6 +121,13 @@ public:
     virtual void poll(std::size_t index, std::vector<RawRefclockSample>& samples) = 0;
 };
 
+/// Holds times on the NTP clock outside of the engine: told of every adjustment, after it is in force.
+class AdjustmentObserver {
+public:
+    virtual ~AdjustmentObserver() = default;
+    virtual void on_adjustment(const ClockAdjustment& adjustment) = 0;
+};
+
 class ServerWorkers;
 
 /// Everything together, as handed to the engine.
@@ -133,6 +141,7 @@ struct Services {
     EventSink& events;
     ServerWorkers* workers = nullptr;      ///< null: the engine answers every request itself
     RefclockReaders* refclocks = nullptr;  ///< null: no reference clock has samples
+    AdjustmentObserver* observer = nullptr;
 };
 
 }  // namespace gnomon

@@ -22,6 +22,8 @@ struct RawRefclockSample {
     Leap leap = Leap::Normal;
     /// What reading added to the uncertainty (half the time a PHC took to answer), s.
     double error_s = 0.0;
+    /// Variance of `offset` by the scatter of the readings that it was made of, s²; 0: unknown.
+    double variance_s2 = 0.0;
     /// False: the clock is alive, but this reading is too poor to be used.
     bool usable = true;
 };

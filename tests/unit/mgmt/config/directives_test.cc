@@ -304,8 +304,7 @@ TEST(Directives, ValuesThatChronyClampsAreClampedWithAWarning) {
         "clockprecision 5\nmaxdrift 2e5\nmaxstratum 99\nratelimit leak 9 interval -32\n"
         "hwtimestamp e minpoll -9 maxsamples 500\nmaxdistance -1\n");
     EXPECT_FALSE(has_errors(result.diagnostics)) << all_text(result.diagnostics);
-    // One more for hwtimestamp, which has no effect so far.
-    EXPECT_EQ(result.diagnostics.size(), 9u);
+    EXPECT_EQ(result.diagnostics.size(), 8u);
     EXPECT_EQ(result.config.clock.precision_s, 1.0);
     EXPECT_EQ(result.config.clock.max_drift_ppm, 1e5);
     EXPECT_EQ(result.config.selection.max_stratum, 15);
@@ -330,7 +329,7 @@ TEST(Directives, NotYetAndObsoleteAreWarningsWhereNothingIsLost) {
          {"ntsdumpdir /var/lib/chrony", "ntscachedir /x", "mailonchange a@b 0.5", "rtcautotrim 30",
           "rtconutc", "hwclockfile /etc/adjtime", "ptpdomain 5", "nosystemcert", "dumponexit",
           "commandkey 1", "generatecommandkey", "linux_hz 100", "linux_freq_scale 0.99902439",
-          "log rtc", "hwtimestamp eth0", "hwtstimeout 0.1", "maxtxbuffers 16"}) {
+          "log rtc"}) {
         const ParsedConfig result = parse_text(text);
         EXPECT_FALSE(has_errors(result.diagnostics)) << text;
         EXPECT_FALSE(result.diagnostics.empty()) << text;
