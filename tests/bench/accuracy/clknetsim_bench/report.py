@@ -216,10 +216,37 @@ def summary(results: Results) -> list[str]:
     return lines
 
 
+def overview(results: Results) -> list[str]:
+    """A line for each group: geometric means over its cells."""
+    rows = []
+    found = list(verdicts(results))
+    for group in dict.fromkeys(cell.group for cell in results.cells):
+        of_group = [(c, o) for c, o in contests(results, "steady", "start", "holdover") if c.group == group]
+        row = [group, str(len(of_group))]
+        for figure in ("rms", "frequency_rms"):
+            for best in (True, False):
+                ratios = [r for c, o in of_group if c.kind != "start" and
+                          (r := results.mean_ratio(c, results.best(c) if best else DEFAULT, o,
+                                                   plain(figure)))]
+                row.append(f"{geometric_mean(ratios):.2f}" if ratios else "-")
+        judged_here = [v for v in found if v.cell.group == group]
+        row.append(f"{sum(v.met for v in judged_here)} of {len(judged_here)}")
+        row.append(str(sum(v.lost for v in judged_here)))
+        for contestant in (None, DEFAULT):
+            covers = [k for c, o in of_group if (k := coverage(results.runs(c, contestant or o)))]
+            row.append(f"{sum(k.holds for k in covers)} of {len(covers)}")
+        widths = [w for c, o in of_group if (w := width_ratio(results, c, o))]
+        row.append(f"{geometric_mean(widths):.2f}" if widths else "-")
+        rows.append(row)
+    return table(["group", "cells", "best / ours", "default / ours", "frequency: best / ours",
+                  "frequency: default / ours", "targets met", "losses", "our bound held",
+                  "chronyd's held", "our bound / chronyd's"], rows)
+
+
 def markdown(results: Results, server: str) -> str:
     lines = [f"Server: {server}. Ratios are chronyd's error over ours, geometric mean over paired seeds "
              "and 95 % bootstrap interval; a target is met when the lower end reaches it.", ""]
-    lines += summary(results)
+    lines += overview(results) + [""] + summary(results)
     for group in dict.fromkeys(cell.group for cell in results.cells):
         lines += ["", f"## {group}", ""]
         if any(c.group == group and c.kind == "start" for c in results.cells):
