@@ -57,7 +57,8 @@ Association::Association(const AssociationConfig& config, std::unique_ptr<Client
       random_(surroundings.random),
       source_(surroundings.source),
       schedule_(surroundings.schedule),
-      poll_(config.min_poll, config.max_poll, config.poll_target) {
+      poll_(config.min_poll, config.max_poll,
+            config.poll_target > 0 ? config.poll_target : kDefaultPollTarget) {
     if (schedule_ != nullptr) slot_ = schedule_->add();
     const bool needs_v4 = config.interleaved || config.network_correction || config.mono_root;
     version_ = needs_v4 ? 4 : auth_->suggested_version();
@@ -134,7 +135,15 @@ void Association::handle_transmit_stamp(const LocalView& local, std::uint64_t co
 void Association::handle_accumulated(const LocalView& local, double prediction_error_s,
                                      double distance_s, int samples) {
     const int before = poll_.poll();
-    poll_.add(poll_.evidence(prediction_error_s, distance_s, samples), is_near(local));
+    // The intervals of peers are negotiated; and without knowledge of the noise there is no error
+    // to foresee.
+    std::optional<SourceView::Noise> noise;
+    if (config_.poll_target <= 0 && !config_.symmetric) noise = source_.noise();
+    if (noise) {
+        poll_.plan(*noise, prediction_error_s, distance_s, is_near(local));
+    } else {
+        poll_.add(poll_.evidence(prediction_error_s, distance_s, samples), is_near(local));
+    }
     if (poll_.poll() != before && transmit_at_ && activity_ != Activity::Offline) {
         restart_timer(local, transmit_delay_s(local, false) + back_off_s_);
     }

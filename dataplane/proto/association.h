@@ -51,7 +51,7 @@ struct AssociationConfig {
     bool symmetric = false;  ///< `peer`: mode 1, else mode 3
     int min_poll = kDefaultMinPoll;
     int max_poll = kDefaultMaxPoll;
-    int poll_target = 8;
+    int poll_target = 0;                  ///< samples to keep; 0: the interval follows errors
     int presend_min_poll = 100;           ///< more than 24: off; client mode only
     std::optional<std::uint8_t> version;  ///< 1–4; empty: chosen by authentication
     double max_delay_s = 3.0;
@@ -231,7 +231,10 @@ public:
     /// False: out of range, nothing changed.
     bool set_min_poll(int min_poll) noexcept { return poll_.set_min_poll(min_poll); }
     bool set_max_poll(int max_poll) noexcept { return poll_.set_max_poll(max_poll); }
-    void set_poll_target(int samples) noexcept { poll_.set_target(samples); }
+    void set_poll_target(int samples) noexcept {
+        poll_.set_target(samples);
+        config_.poll_target = samples;
+    }
     void set_max_delay(double seconds) noexcept;
     void set_max_delay_ratio(double ratio) noexcept;
     void set_max_delay_dev_ratio(double ratio) noexcept;

@@ -30,7 +30,7 @@ struct SourceOptions {
     bool offline = false;
     bool auto_offline = false;
     int min_stratum = 0;             ///< 0..16; added up to this, not a filter.
-    int poll_target = 8;             ///< >= 1
+    int poll_target = 0;             ///< >= 1; 0: not configured, poll by predicted error
     int version = 0;                 ///< 1..4; 0: 4, or 3 for long keys (SOP-31).
     int max_sources = 4;             ///< 1..16; pools only.
     std::optional<int> min_samples;  ///< Unset: the global value.

@@ -47,7 +47,9 @@ std::optional<SourceConfig> source_config_of(const command::AddSourceRequest& re
     options.offline = !request.online;
     options.auto_offline = request.auto_offline;
     options.min_stratum = clamped(request.min_stratum, 0, 16);
-    options.poll_target = clamped(request.poll_target, 1, 1'000'000);
+    // chronyc always sends one; its default is not a wish.
+    options.poll_target =
+        request.poll_target == kDefaultPollTarget ? 0 : clamped(request.poll_target, 1, 1'000'000);
     options.version = clamped(request.version, 0, 4);
     options.max_sources = clamped(request.max_sources, 1, 16);
     if (request.min_samples >= 0) options.min_samples = request.min_samples;

@@ -22,6 +22,7 @@
 
 #include "servo/filter/sample_history.h"
 #include "servo/units/measurement.h"
+#include "servo/units/source_view.h"
 #include "servo/units/time_point.h"
 
 namespace gnomon {
@@ -60,6 +61,9 @@ public:
 
     /// The estimate propagated to `at` (≥ the newest measurement); empty until there is one.
     virtual std::optional<Estimate> estimate(UtcTime at) const noexcept = 0;
+
+    /// What was learned of path and oscillator, for poll control; empty: nothing.
+    virtual std::optional<SourceView::Noise> noise() const noexcept { return std::nullopt; }
 
     /// Name in configuration and reports: "kalman", "pi", "regression", "emg".
     virtual const char* name() const noexcept = 0;

@@ -39,6 +39,18 @@ public:
         return prediction ? prediction->offset_s : 0.0;
     }
 
+    /// How noisy the path and our oscillator are: what poll control foresees errors with.
+    struct Noise {
+        double wander = 0.0;      ///< random walk of our frequency, s/s per √s
+        double queueing_s = 0.0;  ///< mean of the one-sided part of one way's delay
+        double gauss_s = 0.0;     ///< standard deviation of the rest, of a measured offset
+        /// How often something happened so far that no noise explains: the path changed, or a
+        /// packet came before it can have been sent.
+        int surprises = 0;
+    };
+    /// Empty unless the estimator learns it, and until it has.
+    virtual std::optional<Noise> noise() const { return std::nullopt; }
+
     /// Bound on the frequency error, s/s, never above 2000 ppm (which is also what is assumed while
     /// nothing is known): our clock's drift over one exchange.
     virtual double skew_bound() const { return 2000e-6; }

@@ -235,6 +235,21 @@ double EmgBank::queue_difference_s() const noexcept {
     return difference_s;
 }
 
+EmgBank::MeanNoise EmgBank::mean_noise(const EmgScale& scale) const noexcept {
+    MeanNoise noise;
+    double gauss_s2 = 0.0;
+    // What the round trips do not confirm may as well be wander.
+    EmgScale confirmed = scale;
+    confirmed.residual_s = std::min(scale.residual_s, std::sqrt(0.5) * scale.jitter_s);
+    for (int i = 0; i < kModels; ++i) {
+        const Model& m = models_[i];
+        noise.queueing_s += m.weight * 0.5 * (m.forward.mean_s + m.backward.mean_s);
+        gauss_s2 += m.weight * 0.5 * gauss_variance(i / kEmgWanders, 0.0, confirmed);
+    }
+    noise.gauss_s = std::sqrt(gauss_s2);
+    return noise;
+}
+
 double EmgBank::round_trip_deficit_sigmas(const EmgObservation& observation,
                                           const EmgScale& scale) const noexcept {
     double least = INFINITY;

@@ -88,6 +88,13 @@ public:
     /// λ₁ − λ₂, the mean queueing forward less that backward, by weight, s.
     double queue_difference_s() const noexcept;
 
+    /// Mean queueing of one way, and what else there is of noise in an offset, by weight.
+    struct MeanNoise {
+        double queueing_s = 0.0;
+        double gauss_s = 0.0;  ///< standard deviation
+    };
+    MeanNoise mean_noise(const EmgScale& scale) const noexcept;
+
     /// By how much the round trip is below the shortest possible one, in sigmas of the most tolerant
     /// member that matters; ≤ 0: not at all.
     double round_trip_deficit_sigmas(const EmgObservation& observation,

@@ -62,6 +62,7 @@ void EmgEstimator::reset() noexcept {
     round_trips_.reset();
     bias_.reset();
     samples_ = next_trial_ = impossible_ = path_changes_ = 0;
+    scale_ = EmgScale{};
     for (Snapshot& s : snapshots_) s.sample = 0;
     prior_frequency_ = 0.0;
     prior_frequency_sd_ = config_.initial_frequency_sd;
@@ -105,6 +106,8 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
     round_trips_.add(newest.peer_delay_s);
     line_offset_s_ = line_frequency_ = 0.0;
     const EmgScale scale = scale_of(history);
+    scale_ = scale;
+    const int changes_before = path_changes_;
     const double d_s = (newest.at - at_).to_seconds();
     const bool whole = history.count() == std::min(samples_, history.stored());
     if (samples_ <= kRerunAlways || (whole && is_rerun_count(samples_)) || at_.is_zero()) {
@@ -120,6 +123,7 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
                   predicted_s2, bank_.queue_difference_s());
         at_ = newest.at;
         notice_longer_path(history, scale);
+        if (std::abs(impossible_) == 1 || path_changes_ != changes_before) ++surprises_;
     }
     if (samples_ % kSnapshotEvery == 0) take_snapshot();
     publish();
@@ -307,6 +311,12 @@ void EmgEstimator::adjust(const ClockAdjustment& adjustment) noexcept {
         s.at += then;
     }
     publish();
+}
+
+std::optional<SourceView::Noise> EmgEstimator::noise() const noexcept {
+    if (samples_ < kBankOnly) return std::nullopt;
+    const EmgBank::MeanNoise mean = bank_.mean_noise(scale_);
+    return SourceView::Noise{bank_.wander(), mean.queueing_s, mean.gauss_s, surprises_};
 }
 
 void EmgEstimator::shift_offsets(double offset_s) noexcept {

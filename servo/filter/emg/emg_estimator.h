@@ -48,6 +48,8 @@ public:
     void shift_offsets(double offset_s) noexcept override;
     void reset() noexcept override;
     std::optional<Estimate> estimate(UtcTime at) const noexcept override;
+    /// From the eighth sample on.
+    std::optional<SourceView::Noise> noise() const noexcept override;
     const char* name() const noexcept override { return "emg"; }
 
     const EmgBank& bank() const noexcept { return bank_; }
@@ -88,6 +90,8 @@ private:
     int next_trial_ = 0;  ///< samples_ from when a longer path may be considered again
     int impossible_ = 0;  ///< in a row; its sign is the direction
     int path_changes_ = 0;
+    int surprises_ = 0;
+    EmgScale scale_;  ///< of the last update
     double prior_frequency_ = 0.0;
     double prior_frequency_sd_;
     /// What the line adds to the bank's answer during the first samples.

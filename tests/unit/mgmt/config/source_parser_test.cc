@@ -29,7 +29,7 @@ TEST(SourceLine, DefaultsAreThoseOfChrony) {
     EXPECT_EQ(options.port, 123);
     EXPECT_EQ(options.min_poll_log2_s, 6);
     EXPECT_EQ(options.max_poll_log2_s, 10);
-    EXPECT_EQ(options.poll_target, 8);
+    EXPECT_EQ(options.poll_target, 0);
     EXPECT_EQ(options.max_sources, 4);
     EXPECT_EQ(options.max_unreach_polls, 100000);
     EXPECT_EQ(options.max_delay_s, 3.0);
