@@ -100,7 +100,7 @@ public:
     int sample_count() const override { return history_.count(); }
     double predicted_offset_s(UtcTime at) const override;
     double skew_bound() const override;
-    std::optional<Noise> noise() const override { return estimator_->noise(); }
+    std::optional<Noise> noise() const override { return estimator().noise(); }
 
     const SampleHistory& history() const noexcept { return history_; }
     /// Dump files: replaces the history (oldest first) and replays it into the estimator. False,
