@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from . import expressions as ex
-from .contestants import VARIANTS_OFTEN, VARIANTS_REFCLOCK, VARIANTS_SELDOM
+from .contestants import (VARIANTS_HARDWARE, VARIANTS_OFTEN, VARIANTS_REFCLOCK, VARIANTS_SELDOM)
 
 HOUR_S = 3600
 
@@ -168,20 +168,27 @@ def _refclocks() -> list[Cell]:
     cells.append(cell("PPS exact, SHM 1us", pps, 1e-6))
     cells.append(cell("PHC 50ns, poll 0", "refclock PHC /dev/ptp0:nocrossts poll 0 {options}", 5e-8,
                       phc=True))
-    return cells + [_hwtimestamp("cross", ""), _hwtimestamp("bus", "nocrossts")]
+    return cells
 
 
-def _hwtimestamp(name: str, option: str) -> Cell:
-    """Both sides stamp in hardware; its clock is read across the bus, or by a cross-timestamp. The
-    noise of 50 ns is in every stamp and every reading."""
-    delay = ex.gauss(1e-9, base_s=5e-6)
-    server = Server(delay, delay, directives="clockprecision 1e-9\nhwtimestamp eth0")
-    return _polled(
-        "refclock", f"hwtimestamp 50ns {name} xleave", 0, (server,),
-        options="minpoll 0 maxpoll 0 xleave iburst", refclock="(+ 10 (* 5e-8 (normal)))",
-        directives=f"clockprecision 1e-9\nhwtimestamp eth0 {option}", target=1.8,
-        environment={"CLKNETSIM_TIMESTAMPING": "2", "CLKNETSIM_PHC_DELAY": "1e-6",
-                     "CLKNETSIM_PHC_JITTER": "1e-7", "CLKNETSIM_PHC_JITTER_ASYM": "0.4"})
+def _hwtimestamps() -> list[Cell]:
+    """Both sides stamp in hardware. The noise is in every stamp and in every reading that relates that
+    clock to the system's: a cross-timestamp, or one across the bus, which takes a jittery microsecond."""
+    def cell(noise_ns: int, wander: float, reading: str) -> Cell:
+        delay = ex.gauss(1e-9, base_s=5e-6)
+        server = Server(delay, delay, directives="clockprecision 1e-9\nhwtimestamp eth0")
+        option = {"cross": "", "bus": "nocrossts"}[reading]
+        return _polled(
+            "hwtimestamp", f"PHC {noise_ns}ns, wander {wander:.0e}, {reading}, xleave", 0, (server,),
+            options="minpoll 0 maxpoll 0 xleave iburst", frequency=ex.walk(wander),
+            refclock=f"(+ 10 (* {noise_ns}e-9 (normal)))",
+            directives=f"clockprecision 1e-9\nhwtimestamp eth0 {option}", target=1.8,
+            variants=VARIANTS_HARDWARE,
+            environment={"CLKNETSIM_TIMESTAMPING": "2", "CLKNETSIM_PHC_DELAY": "1e-6",
+                         "CLKNETSIM_PHC_JITTER": "1e-7", "CLKNETSIM_PHC_JITTER_ASYM": "0.4"})
+
+    return [*[cell(50, wander, "cross") for wander in (1e-10, 1e-9, 1e-8)], cell(50, 1e-9, "bus"),
+            cell(8, 1e-9, "cross"), cell(8, 1e-9, "bus")]
 
 
 def _starts() -> list[Cell]:
@@ -236,6 +243,7 @@ GROUPS: dict[str, Callable[[], list[Cell]]] = {
     "robust": lambda: _clock_cells() + _path_cells() + _tail_cells(),
     "sources": _sources,
     "refclock": _refclocks,
+    "hwtimestamp": _hwtimestamps,
     "start": _starts,
     "default": _defaults,
     "holdover": _holdovers,

@@ -53,3 +53,4 @@ VARIANTS_OFTEN = _variants("filter 16", "filter 64", "maxdelayquant 0.1", "maxde
 VARIANTS_SELDOM = _variants("maxdelayquant 0.1", "maxdelayquant 0.3", "maxsamples 6", "maxsamples 8",
                             "maxsamples 16")
 VARIANTS_REFCLOCK = _variants("maxsamples 6", "maxsamples 8", "maxsamples 16", "maxsamples 32")
+VARIANTS_HARDWARE = _variants("filter 4", "filter 16", "maxsamples 16", "maxsamples 32")
