@@ -61,7 +61,8 @@ def ratios(results: Results) -> str:
 
     height = top + step * len(rows) + 20
     drawing = Drawing(right + 40, height)
-    drawing.text(left, 20, "RMS time error of the best chronyd / ours (right of 1: ours is better)")
+    drawing.text(left, 20, "RMS time error of the best chronyd / ours "
+                 "(right of 1: ours is better; orange: target)")
     for tick in (0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50):
         if low <= tick <= high:
             drawing.line(x(tick), top - 8, x(tick), height - 15, LINE if tick == 1 else GRID)
@@ -72,7 +73,8 @@ def ratios(results: Results) -> str:
         drawing.text(left - 8, y + 11, f"{cell.group}: {name}", "end")
         drawing.bar(x(1.0), y + 2, x(found.mean), step - 6, OURS if found.mean >= 1 else THEIRS)
         drawing.line(x(found.low), y + 7, x(found.high), y + 7, "black", 1.5)
-        drawing.line(x(min(max(cell.target, low), high)), y, x(cell.target), y + step - 3, "#e0a000", 2)
+        if low <= cell.target <= high:
+            drawing.line(x(cell.target), y, x(cell.target), y + step - 3, "#e0a000", 2)
     return drawing.svg()
 
 
