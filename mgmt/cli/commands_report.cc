@@ -103,6 +103,24 @@ bool run_selectdata(Session& session, const Arguments& arguments) {
     });
 }
 
+bool run_servos(Session& session, const Arguments& arguments) {
+    const TableOptions options = table_options(arguments);
+    return print_source_table(session, options, kServosHead, [&](command::IntegerArgument index) {
+        const auto report = session.query<command::ServosReport>(Command::ServoData, index);
+        if (!report.has_value()) return false;
+        if (!options.all && report->address.family() == Family::Id) return true;
+        const std::string name =
+            table_name(session, report->address, report->address.family() == Family::Unspecified,
+                       report->ref_id);
+        bool steers = true;
+        for (const command::ServoReport& servo : report->servos) {
+            session.print(servo_record(servo, steers, name, session.settings().extra_columns()));
+            steers = false;
+        }
+        return true;
+    });
+}
+
 bool is_ntp(command::SourceMode mode) {
     return mode == command::SourceMode::Client || mode == command::SourceMode::Peer;
 }
@@ -294,6 +312,7 @@ std::vector<CommandEntry> report_commands() {
         {"selectdata", run_selectdata, "-a -v"},
         {"serverstats",
          run_simple<command::ServerStatsReport, Command::ServerStats, server_stats_record>, ""},
+        {"servos", run_servos, "-a -v"},
         {"smoothing", run_simple<command::SmoothingReport, Command::Smoothing, smoothing_record>,
          ""},
         {"sourcename", run_sourcename, ""},

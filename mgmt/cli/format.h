@@ -25,6 +25,7 @@ struct TableHead {
 extern const TableHead kSourcesHead;
 extern const TableHead kSourceStatsHead;
 extern const TableHead kSelectHead;
+extern const TableHead kServosHead;
 extern const TableHead kAuthHead;
 inline constexpr std::string_view kManualHeader =
     "#    Date     Time(UTC)    Slewed   Original   Residual";
@@ -36,6 +37,9 @@ Record source_record(const command::SourceReport& report, std::string_view name,
 Record source_stats_record(const command::SourceStatsReport& report, std::string_view name,
                            int extra);
 Record select_record(const command::SelectReport& report, std::string_view name, int extra);
+/// `steers`: the first of a source's servos.
+Record servo_record(const command::ServoReport& servo, bool steers, std::string_view name,
+                    int extra);
 Record auth_record(const command::AuthReport& report, std::string_view name, int extra);
 Record ntp_record(const command::NtpReport& report);
 Record activity_record(const command::ActivityReport& report);

@@ -68,6 +68,16 @@ std::string select_legend(int extra) {
         extra);
 }
 
+std::string servos_legend(int extra) {
+    return widened(
+        "  .- * steers the clock, blank: runs in its shadow\n"
+        " /\1                                 What it says of our clock:\n"
+        "|\1                                 offset now, one sigma, frequency, one sigma\n"
+        "|\1                                 Measurements it predicted (N) and by how\n"
+        "|\1                                 much it missed them (RMS, slow ones count less)\n",
+        extra);
+}
+
 std::string auth_legend(int extra) {
     return widened(
         "\1                             .- Auth. mechanism (NTS, SK - symmetric key)\n"
@@ -136,6 +146,11 @@ const TableHead kSelectHead{
     "S Name/IP Address        Auth COpts EOpts Last Score     Interval  Leap",
     "S Name/IP Address                      Auth COpts EOpts Last Score     Interval  Leap",
     select_legend};
+const TableHead kServosHead{
+    "S Name/IP Address          Servo       Offset  Std Dev  Frequency  Freq SD      N  Missed",
+    "S Name/IP Address                        Servo       Offset  Std Dev  Frequency  Freq SD      "
+    "N  Missed",
+    servos_legend};
 const TableHead kAuthHead{
     "Name/IP address             Mode KeyID Type KLen Last Atmp  NAK Cook CLen",
     "Name/IP address                           Mode KeyID Type KLen Last Atmp  NAK Cook CLen",
@@ -187,6 +202,28 @@ Record source_stats_record(const command::SourceStatsReport& r, std::string_view
         .signed_span("offset_s", ahead(r.offset_s))
         .literal("  ")
         .span("standard_deviation_s", r.standard_deviation_s)
+        .literal("\n");
+    return record;
+}
+
+Record servo_record(const command::ServoReport& s, bool steers, std::string_view name, int extra) {
+    Record record;
+    record.character("steering", steers ? '*' : ' ')
+        .literal(" ")
+        .string("name", name, -kNarrowName - extra)
+        .string("servo", s.name, -11)
+        .signed_span("offset_s", ahead(s.offset_s))
+        .literal("  ")
+        .span("offset_sd_s", s.offset_sd_s)
+        .literal(" ")
+        .signed_ppm("frequency_ppm", s.frequency_ppm)
+        .literal(" ")
+        .ppm("frequency_sd_ppm", s.frequency_sd_ppm)
+        .literal(" ")
+        .whole("predictions", s.predictions, 6)
+        .literal("  ")
+        .span("prediction_error_s", s.prediction_error_s)
+        .json_only("has_estimate", s.known)
         .literal("\n");
     return record;
 }

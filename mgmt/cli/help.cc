@@ -25,6 +25,7 @@ constexpr HelpLine kHelp[] = {
     {"Time sources", nullptr},
     {"sources [-a] [-v]", "The sources and their last samples"},
     {"sourcestats [-a] [-v]", "Drift and offset estimates of the sources"},
+    {"servos [-a] [-v]", "The servo that steers and those in its shadow, compared"},
     {"selectdata [-a] [-v]", "How sources were selected"},
     {"selectopts <address|refid> <+|-options>", "Change selection options"},
     {"reselect", "Select again now"},

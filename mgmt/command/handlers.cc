@@ -14,6 +14,7 @@ ReportResult<SourceStatsReport> MonitoringReports::source_stats(std::uint32_t, U
     return kNoSource;
 }
 ReportResult<SelectReport> MonitoringReports::select(std::uint32_t, UtcTime) { return kNoSource; }
+ReportResult<ServosReport> MonitoringReports::servos(std::uint32_t, UtcTime) { return kNoSource; }
 ReportResult<NtpReport> MonitoringReports::ntp(const IpAddress&) { return kNoSource; }
 ReportResult<AuthReport> MonitoringReports::auth(const IpAddress&, UtcTime) { return kNoSource; }
 ReportResult<std::string> MonitoringReports::source_name(const IpAddress&) { return kNoSource; }

@@ -32,6 +32,7 @@ public:
     virtual ReportResult<SourceReport> source(std::uint32_t index, UtcTime now);
     virtual ReportResult<SourceStatsReport> source_stats(std::uint32_t index, UtcTime now);
     virtual ReportResult<SelectReport> select(std::uint32_t index, UtcTime now);
+    virtual ReportResult<ServosReport> servos(std::uint32_t index, UtcTime now);
     virtual ReportResult<NtpReport> ntp(const IpAddress& source);
     virtual ReportResult<AuthReport> auth(const IpAddress& source, UtcTime now);
     /// The name as configured (an address if it was one).

@@ -63,10 +63,10 @@ public:
         number(static_cast<std::uint16_t>(value.family()));
         number(std::uint16_t{0});
     }
-    /// A NUL-padded field of `kNameSize`; what does not fit is cut.
-    void name(const std::string& value) noexcept {
-        for (std::size_t i = 0; i < kNameSize; ++i) {
-            byte(i < value.size() && i + 1 < kNameSize ? static_cast<std::uint8_t>(value[i]) : 0);
+    /// A NUL-padded field; what does not fit is cut.
+    void name(const std::string& value, std::size_t field_size = kNameSize) noexcept {
+        for (std::size_t i = 0; i < field_size; ++i) {
+            byte(i < value.size() && i + 1 < field_size ? static_cast<std::uint8_t>(value[i]) : 0);
         }
     }
     void fill(std::size_t count, std::uint8_t value = 0) noexcept {
@@ -142,16 +142,12 @@ public:
                 : family == 3 ? IpAddress::id(word)
                               : IpAddress();
     }
-    void name(std::string& value) {
-        value.clear();
-        bool ended = false;
-        for (std::size_t i = 0; i < kNameSize; ++i) {
-            const char c = static_cast<char>(byte());
-            ended = ended || c == '\0';
-            if (!ended) value.push_back(c);
-            // Only the last byte counts for the verdict: it is what the protocol asks for.
-            if (i + 1 == kNameSize && c != '\0') unterminated_name_ = true;
-        }
+    void name(std::string& value, std::size_t field_size = kNameSize) {
+        value.resize(field_size);
+        for (char& c : value) c = static_cast<char>(byte());
+        // Only the last byte counts for the verdict: it is what the protocol asks for.
+        if (value.back() != '\0') unterminated_name_ = true;
+        value.resize(std::min(value.find('\0'), value.size()));
     }
     void fill(std::size_t count, std::uint8_t = 0) noexcept {
         for (std::size_t i = 0; i < count; ++i) byte();

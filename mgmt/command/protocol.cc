@@ -80,8 +80,9 @@ constexpr CommandInfo kCommands[] = {
     {Command::ModifySelectopts, kLocal, 52, kNull},
     {Command::ModifyOffset, kLocal, kAddressAndTwoWords, kNull},
     {Command::Local, kLocal, 48, kNull},
+    {Command::ServoData, kOpen, kOneWord, ReplyType::ServoData},
 };
-static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 60);
+static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 61);
 
 constexpr auto make_index() {
     std::array<const CommandInfo*, kCommandCodes> index{};
@@ -97,13 +98,13 @@ struct OpenReport {
 };
 
 constexpr OpenReport kOpenReports[] = {
-    {"activity", Command::Activity, false},      {"authdata", Command::AuthData, true},
-    {"clients", Command::ClientAccesses, false}, {"manual", Command::ManualList, false},
-    {"ntpdata", Command::NtpData, true},         {"rtcdata", Command::RtcReport, false},
-    {"selectdata", Command::SelectData, true},   {"serverstats", Command::ServerStats, false},
-    {"smoothing", Command::Smoothing, false},    {"sourcename", Command::NtpSourceName, false},
-    {"sources", Command::SourceData, true},      {"sourcestats", Command::SourceStats, true},
-    {"tracking", Command::Tracking, false},
+    {"activity", Command::Activity, false},        {"authdata", Command::AuthData, true},
+    {"clients", Command::ClientAccesses, false},   {"manual", Command::ManualList, false},
+    {"ntpdata", Command::NtpData, true},           {"rtcdata", Command::RtcReport, false},
+    {"selectdata", Command::SelectData, true},     {"serverstats", Command::ServerStats, false},
+    {"servos", Command::ServoData, true},          {"smoothing", Command::Smoothing, false},
+    {"sourcename", Command::NtpSourceName, false}, {"sources", Command::SourceData, true},
+    {"sourcestats", Command::SourceStats, true},   {"tracking", Command::Tracking, false},
 };
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
@@ -141,6 +142,7 @@ std::size_t reply_size(std::uint16_t type) noexcept {
         case ReplyType::LegacyNtpData: return 152;
         case ReplyType::ServerStats: return 196;
         case ReplyType::NtpData: return 172;
+        case ReplyType::ServoData: return 408;
     }
     return 0;
 }

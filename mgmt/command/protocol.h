@@ -29,6 +29,8 @@ inline constexpr std::size_t kMaxReplySize = 520;
 inline constexpr std::size_t kNameSize = 256;  ///< with the terminating NUL
 inline constexpr std::size_t kMaxClientsPerReply = 8;
 inline constexpr std::size_t kMaxManualSamples = 16;
+inline constexpr std::size_t kMaxServos = 8;
+inline constexpr std::size_t kServoNameSize = 16;  ///< NUL-padded
 
 enum class Command : std::uint16_t {
     Online = 1,
@@ -91,8 +93,10 @@ enum class Command : std::uint16_t {
     ModifySelectopts = 72,
     ModifyOffset = 73,
     Local = 74,
+    // Of gnomon, far from what chrony may ever use.
+    ServoData = 192,
 };
-inline constexpr std::size_t kCommandCodes = 75;
+inline constexpr std::size_t kCommandCodes = 193;
 
 enum class ReplyType : std::uint16_t {
     Null = 1,
@@ -113,6 +117,7 @@ enum class ReplyType : std::uint16_t {
     LegacyNtpData = 16,      ///< of clients before chrony 4.6
     ServerStats = 25,
     NtpData = 26,
+    ServoData = 192,
 };
 
 enum class Status : std::uint16_t {

@@ -76,6 +76,26 @@ struct SourceStatsReport {
     double offset_error_s = 0.0;
 };
 
+/// One estimator's view of a source; see servo/filter/estimator_trial.h.
+struct ServoReport {
+    std::string name;       ///< at most 15 characters
+    bool known = false;     ///< has an estimate; if not, the next four are 0
+    double offset_s = 0.0;  ///< of our clock now; > 0: behind
+    double offset_sd_s = 0.0;
+    double frequency_ppm = 0.0;  ///< > 0: our clock gains on the source
+    double frequency_sd_ppm = 0.0;
+    std::uint32_t predictions = 0;
+    double prediction_error_s = 0.0;  ///< weighted RMS
+};
+
+/// The estimators of one source: the one that steers first, then its shadows. Only the first
+/// `kMaxServos` travel.
+struct ServosReport {
+    RefId ref_id;
+    IpAddress address;  ///< `Unspecified` for a reference clock
+    std::vector<ServoReport> servos;
+};
+
 /// Selection options of a source, configured or effective. Bits as in SELECT_DATA.
 struct SelectOptions {
     bool noselect = false;

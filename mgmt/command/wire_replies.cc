@@ -113,6 +113,18 @@ void fields(P& p, typename P::template Ref<SourceStatsReport> r) {
 }
 
 template <typename P>
+void fields(P& p, typename P::template Ref<ServoReport> r) {
+    p.name(r.name, kServoNameSize);
+    p.flag(r.known);
+    p.real(r.offset_s);
+    p.real(r.offset_sd_s);
+    p.real(r.frequency_ppm);
+    p.real(r.frequency_sd_ppm);
+    p.number(r.predictions);
+    p.real(r.prediction_error_s);
+}
+
+template <typename P>
 void fields(P& p, typename P::template Ref<RtcReport> r) {
     p.time(r.reference_time);
     p.number(r.samples);
@@ -191,6 +203,13 @@ void counted(Unpacker& p, std::vector<Item>& items, std::size_t capacity, std::s
 template <typename P>
 void fields(P& p, typename P::template Ref<ManualReport> r) {
     counted(p, r.samples, kMaxManualSamples, 24);
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<ServosReport> r) {
+    p.ref_id(r.ref_id);
+    p.address(r.address);
+    counted(p, r.servos, kMaxServos, 44);
 }
 
 template <typename P>
@@ -345,6 +364,7 @@ Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
         case ReplyType::LegacyNtpData: return ReplyBody(LegacyNtpData{});
         case ReplyType::ServerStats: return ReplyBody(ServerStatsReport{});
         case ReplyType::NtpData: return ReplyBody(NtpReport{});
+        case ReplyType::ServoData: return ReplyBody(ServosReport{});
     }
     return Unexpected(ParseError::UnknownCommand);
 }
@@ -357,6 +377,7 @@ constexpr ReplyType kBodyTypes[] = {
     ReplyType::ManualList,     ReplyType::NtpSourceName,     ReplyType::AuthData,
     ReplyType::ClientAccesses, ReplyType::SelectData,        ReplyType::ServerStats,
     ReplyType::NtpData,        ReplyType::LegacyServerStats, ReplyType::LegacyNtpData,
+    ReplyType::ServoData,
 };
 static_assert(std::size(kBodyTypes) == std::variant_size_v<ReplyBody>);
 

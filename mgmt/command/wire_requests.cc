@@ -224,6 +224,7 @@ RequestBody shape_of(Command command) {
         case Command::SourceData:
         case Command::SourceStats:
         case Command::SelectData:
+        case Command::ServoData:
         case Command::Smoothtime: return IntegerArgument{};
         case Command::Accheck:
         case Command::CmdAccheck:

@@ -48,6 +48,8 @@ struct SelectionConfig {
     /// What turns the measurements of a source into an estimate: a name of `make_estimator`
     /// (servo/filter/estimator.h); empty: the default.
     std::string estimator;
+    /// Estimators that run beside it and are only compared (`shadow`); names as above.
+    std::vector<std::string> shadows;
 };
 
 /// Client sockets and names (SRC-06, SRC-10 … SRC-13).
@@ -154,6 +156,7 @@ enum class OpenCommand : std::uint8_t {
     RtcData,
     SelectData,
     ServerStats,
+    Servos,
     Smoothing,
     SourceName,
     Sources,

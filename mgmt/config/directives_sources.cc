@@ -1,5 +1,7 @@
 /// Rows for where time comes from: sources, client sockets, selection.
 
+#include <algorithm>
+
 #include "mgmt/config/directives.h"
 #include "mgmt/config/refclock_options.h"
 #include "mgmt/config/source_options.h"
@@ -63,6 +65,34 @@ DirectiveGroup source_directives() {
             }};
 }
 
+namespace {
+
+const std::vector<Choice<std::string>>& estimators() {
+    static const std::vector<Choice<std::string>> kEstimators{{"default", ""},
+                                                              {"kalman", "kalman"},
+                                                              {"emg", "emg"},
+                                                              {"regression", "regression"},
+                                                              {"pi", "pi"}};
+    return kEstimators;
+}
+
+void parse_shadow(C c) {
+    std::vector<std::string>& shadows = c.config.selection.shadows;
+    if (c.args.count() == 0) {
+        c.args.report().error(c.args.directive(), "'shadow' needs the name of an estimator");
+        return;
+    }
+    while (const Word* word = c.args.next()) {
+        std::string name;
+        if (!read_choice(c.args.report(), *word, estimators(), name)) continue;
+        if (std::find(shadows.begin(), shadows.end(), name) == shadows.end()) {
+            shadows.push_back(name);
+        }
+    }
+}
+
+}  // namespace
+
 DirectiveGroup selection_directives() {
     return {
         "Selection of sources",
@@ -106,18 +136,14 @@ DirectiveGroup selection_directives() {
              [](C c) { c.args.take_int(c.config.selection.min_samples, kCount); }},
             {"servo", "default|kalman|emg|regression|pi", "",
              [](C c) {
-                 static const std::vector<Choice<std::string>> kEstimators{
-                     {"default", ""},
-                     {"kalman", "kalman"},
-                     {"emg", "emg"},
-                     {"regression", "regression"},
-                     {"pi", "pi"}};
                  if (c.args.expect(1)) {
-                     read_choice(c.args.report(), c.args[0], kEstimators,
+                     read_choice(c.args.report(), c.args[0], estimators(),
                                  c.config.selection.estimator);
                  }
              },
              Support::Supported, Severity::Warning, "gnomon's own: the estimator of every source"},
+            {"shadow", "kalman|emg|regression|pi...", "", parse_shadow, Support::Supported,
+             Severity::Warning, "gnomon's own: estimators to compare, see gnomonc servos"},
         }};
 }
 

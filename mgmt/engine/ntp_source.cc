@@ -98,7 +98,7 @@ NtpSource::NtpSource(SourceId id, Origin origin, const SocketAddress& remote,
       selectable_(
           id, SourceType::Ntp,
           history_config(around_.config, origin_.config.options, around_.clock.precision_s()),
-          around_.config.selection.estimator) {
+          around_.config.selection.estimator, around_.config.selection.shadows) {
     const SourceOptions& options = origin_.config.options;
     selectable_.label = SourceLabel{remote.ip, RefId{}, origin_.config.name};
     selectable_.configured = select_options(options);

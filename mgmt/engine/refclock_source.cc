@@ -63,7 +63,7 @@ RefclockSource::RefclockSource(SourceId id, std::size_t index, const RefclockCon
       train_{options_.rate_hz, options_.max_lock_age_pulses, options_.pulse_width_s},
       selectable_(id, SourceType::Refclock,
                   history_config(around.config, options_, around.clock.precision_s()),
-                  around.config.selection.estimator),
+                  around.config.selection.estimator, around.config.selection.shadows),
       median_(median_config(options_, around.clock.precision_s())),
       leap_(options_.local ? Leap::Unsynchronised : Leap::Normal) {
     selectable_.label.ref_id = options_.ref_id;

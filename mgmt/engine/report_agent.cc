@@ -179,6 +179,30 @@ command::ReportResult<command::SelectReport> ReportAgent::select(std::uint32_t i
     return report;
 }
 
+command::ReportResult<command::ServosReport> ReportAgent::servos(std::uint32_t index, UtcTime now) {
+    const SelectableSource* source = at(index);
+    if (source == nullptr) return Unexpected(Status::NoSuchSource);
+    command::ServosReport report;
+    report.ref_id = source->ref_id;
+    report.address = source->label.address;
+    for (const EstimatorTrial& trial : source->filter.trials()) {
+        command::ServoReport servo;
+        servo.name = trial.estimator().name();
+        if (const std::optional<Estimate> estimate = trial.estimate(now)) {
+            servo.known = true;
+            servo.offset_s = estimate->offset_s;
+            servo.offset_sd_s = estimate->offset_sd_s;
+            servo.frequency_ppm = -estimate->frequency * 1e6;
+            servo.frequency_sd_ppm = estimate->frequency_sd * 1e6;
+        }
+        const PredictionScore score = trial.score();
+        servo.predictions = static_cast<std::uint32_t>(score.predictions);
+        servo.prediction_error_s = score.error_s;
+        report.servos.push_back(std::move(servo));
+    }
+    return report;
+}
+
 command::ReportResult<command::NtpReport> ReportAgent::ntp(const IpAddress& address) {
     const NtpSource* source = sources_.find(address);
     if (source == nullptr) return Unexpected(Status::NoSuchSource);

@@ -25,6 +25,7 @@ public:
     command::ReportResult<command::SourceStatsReport> source_stats(std::uint32_t index,
                                                                    UtcTime now) override;
     command::ReportResult<command::SelectReport> select(std::uint32_t index, UtcTime now) override;
+    command::ReportResult<command::ServosReport> servos(std::uint32_t index, UtcTime now) override;
     command::ReportResult<command::NtpReport> ntp(const IpAddress& source) override;
     command::ReportResult<command::AuthReport> auth(const IpAddress& source, UtcTime now) override;
     command::ReportResult<std::string> source_name(const IpAddress& source) override;

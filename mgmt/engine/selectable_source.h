@@ -3,7 +3,9 @@
 /// What selection, statistics and reports keep of one source, whichever protocol feeds it.
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "mgmt/engine/events.h"
 #include "servo/filter/source_filter.h"
@@ -23,10 +25,12 @@ struct Reach {
 };
 
 struct SelectableSource {
-    /// `estimator`: a name of make_estimator(), known; empty: the default of such a source.
+    /// `estimator` and `shadows`: names of make_estimator(), known; empty: the default.
     SelectableSource(SourceId source_id, SourceType source_type, const HistoryConfig& history,
-                     std::string_view estimator = {})
-        : id(source_id), type(source_type), filter(history, make_estimator(estimator)) {}
+                     std::string_view estimator = {}, const std::vector<std::string>& shadows = {})
+        : id(source_id),
+          type(source_type),
+          filter(history, make_estimator(estimator), make_estimators(shadows)) {}
 
     SourceId id;
     SourceType type;

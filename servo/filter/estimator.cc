@@ -40,4 +40,12 @@ std::unique_ptr<Estimator> make_estimator(std::string_view name) {
     return nullptr;
 }
 
+std::vector<std::unique_ptr<Estimator>> make_estimators(const std::vector<std::string>& names) {
+    std::vector<std::unique_ptr<Estimator>> estimators;
+    for (const std::string& name : names) {
+        if (auto estimator = make_estimator(name)) estimators.push_back(std::move(estimator));
+    }
+    return estimators;
+}
+
 }  // namespace gnomon

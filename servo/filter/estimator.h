@@ -18,7 +18,9 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "servo/filter/sample_history.h"
 #include "servo/units/measurement.h"
@@ -71,5 +73,7 @@ public:
 
 /// By `name()`; empty or "default" gives the default. Null for an unknown name.
 std::unique_ptr<Estimator> make_estimator(std::string_view name);
+/// One for each name; unknown ones are left out.
+std::vector<std::unique_ptr<Estimator>> make_estimators(const std::vector<std::string>& names);
 
 }  // namespace gnomon

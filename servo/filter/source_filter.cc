@@ -12,8 +12,13 @@ constexpr int kMinSamplesForTests = 6;
 
 }  // namespace
 
-SourceFilter::SourceFilter(const HistoryConfig& config, std::unique_ptr<Estimator> estimator)
-    : history_(config), estimator_(std::move(estimator)) {}
+SourceFilter::SourceFilter(const HistoryConfig& config, std::unique_ptr<Estimator> estimator,
+                           std::vector<std::unique_ptr<Estimator>> shadows)
+    : history_(config) {
+    trials_.reserve(1 + shadows.size());
+    trials_.emplace_back(std::move(estimator));
+    for (std::unique_ptr<Estimator>& shadow : shadows) trials_.emplace_back(std::move(shadow));
+}
 
 SourceFilter::SourceFilter(const HistoryConfig& config)
     : SourceFilter(config, make_estimator("default")) {}
@@ -21,30 +26,32 @@ SourceFilter::SourceFilter(const HistoryConfig& config)
 SampleHistory::AddResult SourceFilter::update(const Measurement& measurement) {
     const SampleHistory::AddResult result = history_.add(measurement);
     if (result == SampleHistory::AddResult::Insane) return result;
-    if (result == SampleHistory::AddResult::OutOfOrder) estimator_->reset();
-    estimator_->update(history_);
+    for (EstimatorTrial& trial : trials_) {
+        if (result == SampleHistory::AddResult::OutOfOrder) trial.reset();
+        trial.update(history_);
+    }
     return result;
 }
 
 void SourceFilter::adjust(const ClockAdjustment& adjustment) {
     history_.adjust(adjustment);
-    estimator_->adjust(adjustment);
+    for (EstimatorTrial& trial : trials_) trial.adjust(adjustment);
 }
 
 void SourceFilter::reset() {
     history_.reset();
-    estimator_->reset();
+    for (EstimatorTrial& trial : trials_) trial.reset();
 }
 
 void SourceFilter::shift_offsets(double offset_s) {
     history_.shift_offsets(offset_s);
-    estimator_->shift_offsets(offset_s);
+    for (EstimatorTrial& trial : trials_) trial.shift_offsets(offset_s);
 }
 
 std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     const UtcTime reference = history_.empty() ? UtcTime() : history_.newest().at;
-    const std::optional<Estimate> now = estimator_->estimate(at);
-    const std::optional<Estimate> then = estimator_->estimate(reference);
+    const std::optional<Estimate> now = estimate(at);
+    const std::optional<Estimate> then = estimate(reference);
     if (history_.empty() || !now || !then) return std::nullopt;
 
     const Sample& best = history_.best();
@@ -125,7 +132,7 @@ double SourceFilter::predicted_offset_s(UtcTime at) const {
     if (history_.empty()) return 0.0;
     // One or two samples fix no frequency worth extrapolating.
     if (history_.count() < kMinRegressionSamples) return history_.newest().offset_s;
-    const std::optional<Estimate> e = estimator_->estimate(at);
+    const std::optional<Estimate> e = estimate(at);
     return e ? e->offset_s : history_.line().offset_at(at);
 }
 
@@ -136,7 +143,7 @@ double SourceFilter::skew_bound() const {
 bool SourceFilter::restore(const std::vector<Sample>& samples, int asymmetry_run, UtcTime now) {
     reset();
     if (!history_.restore(samples, asymmetry_run, now)) return false;
-    estimator_->update(history_);
+    for (EstimatorTrial& trial : trials_) trial.restore(history_);
     return true;
 }
 

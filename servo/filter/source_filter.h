@@ -1,9 +1,9 @@
 #pragma once
 
 /// `SourceFilter`: everything the servo keeps about one source: a window of measurements
-/// (`SampleHistory`) that carries the statistics people and the poll control look at, and the
-/// `Estimator` whose estimate steers the clock. Which estimator that is does not change the
-/// reports.
+/// (`SampleHistory`) that carries the statistics people and the poll control look at, the
+/// `Estimator` whose estimate steers the clock, and others in its shadow that are only compared with
+/// it. Which estimator that is does not change the reports.
 ///
 /// Order of calls: `update()` with accepted measurements in the order of their time, `adjust()`
 /// with every adjustment of the NTP clock at once. Not thread-safe. Allocates only when
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "servo/filter/estimator.h"
+#include "servo/filter/estimator_trial.h"
 #include "servo/filter/hard_interval.h"
 #include "servo/filter/sample_history.h"
 #include "servo/units/source_view.h"
@@ -76,7 +77,9 @@ struct SelectionData {
 
 class SourceFilter final : public SourceView {
 public:
-    SourceFilter(const HistoryConfig& config, std::unique_ptr<Estimator> estimator);
+    /// `shadows`: none is null.
+    SourceFilter(const HistoryConfig& config, std::unique_ptr<Estimator> estimator,
+                 std::vector<std::unique_ptr<Estimator>> shadows = {});
     /// With the default estimator.
     explicit SourceFilter(const HistoryConfig& config);
 
@@ -89,7 +92,7 @@ public:
     /// An unknown error of up to this much was added to the clock.
     void add_dispersion(double dispersion_s) { history_.add_dispersion(dispersion_s); }
 
-    std::optional<Estimate> estimate(UtcTime at) const { return estimator_->estimate(at); }
+    std::optional<Estimate> estimate(UtcTime at) const { return steering().estimate(at); }
     /// Empty until there is a sample.
     std::optional<SelectionData> selection_data(UtcTime at) const;
     SourceStatistics statistics(UtcTime at) const;
@@ -106,11 +109,15 @@ public:
     /// Dump files: replaces the history (oldest first) and replays it into the estimator. False,
     /// and everything forgotten, if the samples are not plausible (see SampleHistory::restore).
     bool restore(const std::vector<Sample>& samples, int asymmetry_run, UtcTime now);
-    const Estimator& estimator() const noexcept { return *estimator_; }
+    const Estimator& estimator() const noexcept { return steering().estimator(); }
+    /// The estimator that steers first, then the shadows.
+    const std::vector<EstimatorTrial>& trials() const noexcept { return trials_; }
 
 private:
+    const EstimatorTrial& steering() const noexcept { return trials_.front(); }
+
     SampleHistory history_;
-    std::unique_ptr<Estimator> estimator_;
+    std::vector<EstimatorTrial> trials_;  ///< never empty
 };
 
 }  // namespace gnomon

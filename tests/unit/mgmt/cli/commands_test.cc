@@ -77,7 +77,7 @@ protected:
 
 TEST_F(Commands, TableHasEveryCommandOnce) {
     const auto& table = command_table();
-    EXPECT_EQ(table.size(), 62U);
+    EXPECT_EQ(table.size(), 63U);
     for (std::size_t i = 1; i < table.size(); ++i) EXPECT_LT(table[i - 1].name, table[i].name);
 }
 
@@ -169,6 +169,24 @@ TEST_F(Commands, JsonListsAreArraysAndErrorsAreObjects) {
     answer(Command::Activity, command::ActivityReport{});
     EXPECT_TRUE(run("activity"));
     EXPECT_EQ(nlohmann::json::parse(terminal.output)["online"], 0);
+}
+
+TEST_F(Commands, ServosMarksTheOneThatSteers) {
+    answer(Command::SourceCount, command::SourceCountReport{1});
+    command::ServosReport report;
+    report.address = *IpAddress::parse("192.0.2.1");
+    report.servos.resize(2);
+    report.servos[0] = {"emg", true, 1e-6, 2e-7, -1.5, 0.01, 200, 3e-6};
+    report.servos[1].name = "pi";
+    answer(Command::ServoData, report);
+    settings.format = Format::Csv;
+    settings.no_dns = true;
+    EXPECT_TRUE(run("servos"));
+    EXPECT_EQ(terminal.output,
+              "*,192.0.2.1,emg,-0.000001000,0.000000200,-1.500,0.010,200,0.000003000\n"
+              " ,192.0.2.1,pi,0.000000000,0.000000000,0.000,0.000,0,0.000000000\n");
+    refuse(Command::ServoData, Status::Invalid);
+    EXPECT_FALSE(run("servos"));
 }
 
 TEST_F(Commands, WaitsyncTriesUntilTheLimitsHold) {

@@ -271,6 +271,22 @@ TEST(ReplyCodec, NtpDataKeepsTestsAndFlagsApart) {
     EXPECT_EQ(back.total_hardware_rx_timestamps, 9U);
 }
 
+TEST(ReplyCodec, ServosComeBackAndTheNinthIsCut) {
+    ServosReport report;
+    report.address = kV4;
+    report.servos.assign(9, ServoReport{"regression", true, -1e-6, 2e-7, 3.5, 0.25, 77, 4e-6});
+    report.servos[1].name = "a-name-longer-than-fifteen";
+    const ServosReport back = reply_round_trip(report);
+    ASSERT_EQ(back.servos.size(), 8U);
+    EXPECT_EQ(back.address, kV4);
+    EXPECT_EQ(back.servos[0].name, "regression");
+    EXPECT_EQ(back.servos[1].name, "a-name-longer-t");
+    EXPECT_TRUE(back.servos[7].known);
+    EXPECT_NEAR(back.servos[7].offset_s, -1e-6, 1e-13);
+    EXPECT_EQ(back.servos[7].frequency_ppm, 3.5);
+    EXPECT_EQ(back.servos[7].predictions, 77U);
+}
+
 TEST(ReplyCodec, ServerStatsEndInReservedOnes) {
     ServerStatsReport report;
     report.ntp_hits = 0x1'0000'0002;

@@ -136,6 +136,10 @@ const std::vector<Good>& good_lines() {
         {"minsources 3", [](C c) { return c.selection.min_sources == 3; }},
         {"servo emg", [](C c) { return c.selection.estimator == "emg"; }},
         {"servo default", [](C c) { return c.selection.estimator.empty(); }},
+        {"shadow kalman pi kalman",
+         [](C c) {
+             return c.selection.shadows == std::vector<std::string>{"kalman", "pi"};
+         }},
         {"minstratum 1", [](C c) { return c.selection.min_stratum == 1; }},
         {"noclientlog", [](C c) { return !c.server.client_log; }},
         {"opencommands tracking NTPDATA tracking",
@@ -260,6 +264,7 @@ TEST(Directives, BadLinesAreErrorsAtTheOffendingColumn) {
         {"maxtxbuffers 1048577", 14},
         {"minsources 0", 12},
         {"servo clairvoyant", 7},
+        {"shadow pi clairvoyant", 11},
         {"maxdistance inf", 13},
         {"noclientlog x", 13},
         {"opencommands shutdown", 14},
