@@ -12,8 +12,8 @@
 ///     w = 1 / (1 + (δ − δ_min) / (2σ))²
 ///
 /// and the score is sqrt(Σ w·(predicted − measured)² / Σ w), forgetting 1/256 per measurement.
-/// The noise of the measurements is in the score of all of them alike: the order of the scores of one source
-/// means something, their ratio understates the difference.
+/// The noise of the measurements is in the score of all of them alike: the order of the scores of one
+/// source means something, their ratio understates the difference.
 ///
 /// Not thread-safe; allocates only when constructed.
 
