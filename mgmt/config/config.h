@@ -195,6 +195,7 @@ struct HwTimestampConfig {
     double tx_compensation_s = 0.0;  ///< Added to transmit stamps.
     double rx_compensation_s = 0.0;  ///< Subtracted from receive stamps.
     bool cross_timestamps = true;
+    bool follow = true;  ///< The system clock may be stabilised by this clock's oscillator.
     RxFilter rx_filter = RxFilter::Any;  ///< Any: the most specific one that covers NTP.
 
     friend bool operator==(const HwTimestampConfig&, const HwTimestampConfig&) = default;

@@ -123,6 +123,7 @@ const std::vector<Option<HwTimestampConfig>>& hwtimestamp_option_table() {
         {"txcomp", "SECONDS", "MSC-07", [](H& h, W v, R r) { return r.read_double(v, h.tx_compensation_s, kAnyNumber); }},
         {"rxcomp", "SECONDS", "MSC-08", [](H& h, W v, R r) { return r.read_double(v, h.rx_compensation_s, kAnyNumber); }},
         {"nocrossts", "", "MSC-09", [](H& h, W, R) { h.cross_timestamps = false; return true; }},
+        {"nofollow", "", "", [](H& h, W, R) { h.follow = false; return true; }},
         {"rxfilter", "all|ntp|ptp|none", "MSC-10", read_rx_filter},
     };
     // clang-format on

@@ -44,9 +44,11 @@ Appliance::Appliance(const Options& options, const Config& config)
       config_(config),
       log_files_(config.log),
       server_threads_(make_server_threads()),
-      nic_clocks_([this](SystemTime t) {
-          return engine_ ? engine_->utc(t) : UtcTime::from_ns(t.ns());
-      }),
+      nic_clocks_(
+          [this](SystemTime t) { return engine_ ? engine_->utc(t) : UtcTime::from_ns(t.ns()); },
+          [this](double offset_s, double frequency) {
+              return engine_ && engine_->follow_oscillator(offset_s, frequency, now());
+          }),
       network_(loop_, config, *this,
                network_options(options, config, server_threads_.get(), nic_clocks_)),
       resolver_(loop_,
@@ -138,11 +140,11 @@ void Appliance::start() {
     if (options_.set_from_rtc) restore_time_from_drift_file();
     // Named here: the base is private to everybody else.
     command::DaemonCommands* const process = this;
-    engine_ = std::make_unique<Engine>(config_,
-                                       Services{*clock_, random_, network_, resolver_, storage_,
-                                                files_, *this, server_threads_.get(), &refclocks_,
-                                                nic_clocks_.empty() ? nullptr : &nic_clocks_},
-                                       engine_options(options_), process);
+    engine_ = std::make_unique<Engine>(
+        config_,
+        Services{*clock_, random_, network_, resolver_, storage_, files_, *this,
+                 server_threads_.get(), &refclocks_, nic_clocks_.empty() ? nullptr : &nic_clocks_},
+        engine_options(options_), process);
     const Now at = now();
     started_ = at.mono;
     engine_->start(at);

@@ -151,7 +151,7 @@ private:
 
     EngineOptions options_;
     ServerWorkers* workers_;
-    AdjustmentObserver* observer_;
+    ClockObserver* observer_;
     TablesPublisher tables_;
 };
 
@@ -209,6 +209,15 @@ void Engine::handle_refclock_samples(std::size_t index, std::span<const RawRefcl
     parts_->begin_turn(now);
     parts_->refclocks.handle_samples(index, samples, now);
     parts_->end_turn();
+}
+
+bool Engine::follow_oscillator(double offset_s, double frequency, const Now& now) {
+    Parts& p = *parts_;
+    if (!p.running) return false;
+    p.begin_turn(now);
+    const bool done = p.clock.adjust_reference(offset_s, frequency, now);
+    p.end_turn();
+    return done;
 }
 
 void Engine::handle_timeout(const Now& now) {

@@ -76,6 +76,10 @@ public:
     /// Samples of the reference clock configured `index`th that came on their own.
     void handle_refclock_samples(std::size_t index, std::span<const RawRefclockSample> samples,
                                  const Now& now);
+    /// A steadier oscillator shows what ours has wandered since its last reading: the clock is put
+    /// forward by `offset_s` and runs faster by `frequency`, and nobody's times move, because that only
+    /// makes good what the clock should not have done. False: not now.
+    bool follow_oscillator(double offset_s, double frequency, const Now& now);
     void handle_timeout(const Now& now);
     /// `max()`: nothing to wait for.
     MonoTime next_timeout() const;

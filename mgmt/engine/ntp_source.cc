@@ -332,6 +332,10 @@ void NtpSource::accumulate(const Measurement& measurement, double distance_s, co
         around_.services.events.on_event(SampleDroppedAtLeap{selectable_.label});
     } else {
         filter.update(measurement);
+        ClockObserver* const observer = around_.services.observer;
+        if (observer != nullptr && around_.listener.is_selected(*this)) {
+            observer->on_measurement(selectable_.id, measurement);
+        }
         tell_statistics();
     }
     around_.listener.on_sample(*this, now);

@@ -121,11 +121,14 @@ public:
     virtual void poll(std::size_t index, std::vector<RawRefclockSample>& samples) = 0;
 };
 
-/// Holds times on the NTP clock outside of the engine: told of every adjustment, after it is in force.
-class AdjustmentObserver {
+/// Holds times on the NTP clock outside of the engine.
+class ClockObserver {
 public:
-    virtual ~AdjustmentObserver() = default;
+    virtual ~ClockObserver() = default;
+    /// Every adjustment, after it is in force.
     virtual void on_adjustment(const ClockAdjustment& adjustment) = 0;
+    /// A measurement of the source that steers the clock.
+    virtual void on_measurement(SourceId source, const Measurement& measurement) = 0;
 };
 
 class ServerWorkers;
@@ -141,7 +144,7 @@ struct Services {
     EventSink& events;
     ServerWorkers* workers = nullptr;      ///< null: the engine answers every request itself
     RefclockReaders* refclocks = nullptr;  ///< null: no reference clock has samples
-    AdjustmentObserver* observer = nullptr;
+    ClockObserver* observer = nullptr;  ///< null: nobody
 };
 
 }  // namespace gnomon

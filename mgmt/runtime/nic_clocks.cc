@@ -1,6 +1,7 @@
 #include "mgmt/runtime/nic_clocks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "mgmt/runtime/log.h"
@@ -16,6 +17,10 @@ constexpr Duration kOldestStamp = Duration::from_s(1);
 constexpr double kFutureDeviations = 8.0;
 constexpr double kFutureSlack_s = 1e-6;
 constexpr int kFailedReads = 3;
+/// Readings after which the relation's changes are of the oscillators and not of learning them.
+constexpr int kSettledReadings = 16;
+constexpr double kMaxCorrection_s = 1e-5;
+constexpr double kMaxFrequencyChange = 1e-6;
 /// What can be below a UDP payload on Ethernet: tags, IPv6 with extension headers.
 constexpr std::size_t kLeastHeaders = 42;
 constexpr std::size_t kMostHeaders = 256;
@@ -133,7 +138,11 @@ void NicClocks::read_clock(Nic& nic, MonoTime now) {
     reading.variance_s2 = sample->variance_s2;
     reading.error_s = sample->error_s;
     const ClockRelation::Fault fault = nic.relation.update(reading);
-    if (fault != ClockRelation::Fault::None) tell(nic, fault);
+    if (fault != ClockRelation::Fault::None) {
+        nic.trial.reset();
+        tell(nic, fault);
+    }
+    follow(nic);
     if (nic.reported && nic.relation.is_trusted()) {
         nic.reported = false;
         log_info("Hardware timestamps of {} are used again", nic.interface.name);
@@ -198,7 +207,66 @@ std::optional<Stamp> NicClocks::convert(const Raw& raw) {
 }
 
 void NicClocks::on_adjustment(const ClockAdjustment& adjustment) {
-    for (const auto& nic : nics_) nic->relation.adjust(adjustment);
+    for (const auto& nic : nics_) {
+        nic->relation.adjust(adjustment);
+        nic->trial.adjust(adjustment);
+    }
+    if (adjustment.kind == ClockAdjustment::Kind::UnknownStep) return;
+    followed_.at += adjustment.shift(followed_.at);
+    followed_before_.at += adjustment.shift(followed_before_.at);
+}
+
+void NicClocks::on_measurement(SourceId source, const Measurement& measurement) {
+    const UtcTime at = measurement.at;
+    const bool changed = judge_ != source;
+    judge_ = source;
+    // Measurements are a little older than the last correction, which was of what came before it.
+    const Followed& line = at < followed_.at ? followed_before_ : followed_;
+    const double offset_s = measurement.offset_s();
+    for (const auto& nic : nics_) {
+        if (changed) nic->trial.change_source();
+        if (!nic->relation.is_trusted() || nic->relation.readings() < kSettledReadings) continue;
+        if (nic->base == Duration::zero()) nic->base = nic->relation.difference();
+        nic->trial.add(at, offset_s + line.at_time(at),
+                       offset_s - nic->relation.ahead_s(at, nic->base));
+    }
+}
+
+void NicClocks::follow(Nic& nic) {
+    const double weight = nic.config.follow ? nic.trial.weight() : 0.0;
+    if (leader_ != nullptr && leader_ != &nic && leader_->trial.weight() >= weight) return;
+    if (weight == 0.0) {
+        if (leader_ == &nic) {
+            leader_ = nullptr;
+            log_info("Clock of {} is not followed any more", nic.interface.name);
+        }
+        return;
+    }
+    if (leader_ != &nic) {
+        leader_ = &nic;
+        log_info("Oscillator of {} is steadier, following it", nic.interface.name);
+    }
+    if (!nic.relation.is_trusted() || nic.relation.readings() < kSettledReadings) return;
+    const ClockRelation::Change& change = nic.relation.last_change();
+    ClockAdjustment adjustment;
+    adjustment.at = to_utc_(read_system_clock());
+    adjustment.frequency_change =
+        weight * change.frequency / (1.0 + nic.relation.frequency() - change.frequency);
+    adjustment.offset_change_s = weight * change.offset_s;
+    // Oscillators do not wander so far in one interval: that was something else.
+    if (std::fabs(adjustment.offset_change_s) > kMaxCorrection_s ||
+        std::fabs(adjustment.frequency_change) > kMaxFrequencyChange) {
+        return;
+    }
+    if (!follow_(adjustment.offset_change_s, adjustment.frequency_change)) return;
+    nic.relation.adjust(adjustment);
+    for (const auto& other : nics_) {
+        if (other.get() != &nic) other->relation.adjust(adjustment);
+    }
+    followed_before_ = followed_;
+    followed_.offset_s = followed_.at_time(adjustment.at) + adjustment.offset_change_s;
+    followed_.frequency += adjustment.frequency_change;
+    followed_.at = adjustment.at;
 }
 
 }  // namespace gnomon

@@ -59,6 +59,7 @@ void ClockRelation::start(const ClockReading& reading) noexcept {
     at_ = reading.at;
     phc_ = reading.phc;
     error_s_ = reading.error_s;
+    change_ = Change{};
     readings_ = 1;
     good_ = 0;
     doubtful_ = false;
@@ -171,7 +172,10 @@ ClockRelation::Fault ClockRelation::update(const ClockReading& reading) noexcept
     phc_ = reading.phc;
     error_s_ = reading.error_s;
     ++readings_;
+    const double expected_s = mean_(0) + mean_(1) * d_s - observed_s;
+    const double expected_frequency = mean_(1);
     mix();
+    change_ = Change{mean_(0) - expected_s, mean_(1) - expected_frequency};
     if (stopped) return fail(Fault::Stopped);
     if (!(std::fabs(mean_(1)) <= kAbsurdFrequency) || !covariance_.allFinite()) {
         start(reading);
@@ -205,6 +209,10 @@ void ClockRelation::adjust(const ClockAdjustment& adjustment) noexcept {
 
 bool ClockRelation::is_trusted() const noexcept {
     return readings_ >= config_.min_readings && !failed_ && !doubtful_;
+}
+
+double ClockRelation::ahead_s(UtcTime t, Duration base) const noexcept {
+    return (difference() - base).to_seconds() + mean_(0) + mean_(1) * (t - at_).to_seconds();
 }
 
 double ClockRelation::frequency_sd() const noexcept {

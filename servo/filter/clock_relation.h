@@ -79,6 +79,18 @@ public:
     /// and for stamps farther than kMaxReach from the last reading.
     std::optional<Converted> to_utc(PhcTime stamp) const noexcept;
 
+    /// What the last reading told that was not expected: by how much the hardware clock is ahead of
+    /// where it was predicted, s, and gains more, s/s. Zero after a start.
+    struct Change {
+        double offset_s = 0.0;
+        double frequency = 0.0;
+    };
+    const Change& last_change() const noexcept { return change_; }
+    /// How far the hardware clock is ahead of `base` and the NTP clock at `t`.
+    double ahead_s(UtcTime t, Duration base) const noexcept;
+    /// `base` of which `ahead_s` is about zero now.
+    Duration difference() const noexcept { return phc_.since_epoch() - at_.since_epoch(); }
+
     double frequency() const noexcept { return mean_(1); }  ///< s/s, > 0: it gains on the NTP clock
     double frequency_sd() const noexcept;
     double offset_sd_s() const noexcept;
@@ -115,6 +127,8 @@ private:
     double error_s_ = 0.0;
     Eigen::Vector2d mean_ = Eigen::Vector2d::Zero();
     Eigen::Matrix2d covariance_ = Eigen::Matrix2d::Identity();
+
+    Change change_;
 
     int readings_ = 0;
     bool doubtful_ = false;  ///< the last reading was not used

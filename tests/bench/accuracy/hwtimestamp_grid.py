@@ -6,10 +6,12 @@
                         [--list]
 
 One server and one client, both with `hwtimestamp eth0` and interleaved mode at one packet a second. The
-network interface's clock is true time with Gaussian noise on every reading of it: each of the four stamps
-has it, and each reading that relates the clock to the system clock. A cell is that noise, the wander of
-the client's system clock, and how the hardware clock is read: cross-timestamps, or from the bus, which
-takes a microsecond with a jitter that differs by direction.
+network interface's clock has Gaussian noise on every reading of it: each of the four stamps has it, and
+each reading that relates the clock to the system clock. A cell is that noise, the wander of the client's
+system clock, how its hardware clock is read (cross-timestamps, or from the bus, which takes a microsecond
+with a jitter that differs by direction; the server always has cross-timestamps), and the wander of the
+hardware clock's own oscillator. In clknetsim a hardware clock is usually true time; one that wanders is
+tied to the clock of a third, idle node.
 
 Everything else is as in clknetsim_grid.py.
 """
@@ -30,13 +32,14 @@ import clknetsim_grid as grid
 CONTESTANTS = {
     "gnomond": ("gnomond", "", ""),
     "gnomond emg": ("gnomond", "", "servo emg"),
+    "gnomond emg nofollow": ("gnomond", "", "servo emg", "nofollow"),
     "gnomond kalman": ("gnomond", "", "servo kalman"),
     "chronyd": ("chronyd", "", ""),
     "chronyd filter 4": ("chronyd", "filter 4", ""),
     "chronyd maxsamples 16": ("chronyd", "maxsamples 16", ""),
     "chronyd maxsamples 32": ("chronyd", "maxsamples 32", ""),
 }
-DEFAULT_CONTESTANTS = ["gnomond emg", "gnomond kalman", "chronyd", "chronyd filter 4",
+DEFAULT_CONTESTANTS = ["gnomond emg", "gnomond emg nofollow", "gnomond kalman", "chronyd", "chronyd filter 4",
                        "chronyd maxsamples 16", "chronyd maxsamples 32"]
 
 # name -> (options of hwtimestamp, environment)
@@ -48,20 +51,23 @@ READINGS = {
 SETTLE_S, COUNTED_S = 1500, 4500
 
 
-def cell_name(noise, wander, reading):
-    return f"PHC {noise * 1e9:.0f} ns, wander {wander:.0e}, {reading}"
+def cell_name(noise, wander, reading, own):
+    text = f"PHC {noise * 1e9:.0f} ns, wander {wander:.0e}, {reading}"
+    return text + (f", its own {own:.0e}" if own else "")
 
 
 def all_cells():
-    return [(5e-8, 1e-9, "cross"), (5e-8, 1e-10, "cross"), (5e-8, 1e-8, "cross"), (5e-8, 1e-9, "bus"),
-            (8e-9, 1e-9, "cross"), (8e-9, 1e-9, "bus")]
+    return [(5e-8, 1e-9, "cross", 0), (5e-8, 1e-10, "cross", 0), (5e-8, 1e-8, "cross", 0),
+            (5e-8, 1e-9, "bus", 0), (8e-9, 1e-9, "cross", 0), (8e-9, 1e-9, "bus", 0),
+            (5e-8, 1e-9, "cross", 1e-9), (5e-8, 1e-9, "cross", 1e-8), (5e-8, 1e-9, "bus", 1e-9)]
 
 
 def one_run(job):
     cell, name, seed, settle, counted, server, programs, clknetsim = job
-    noise, wander, reading = cell
-    program, options, directives = CONTESTANTS[name]
+    noise, wander, reading, own_wander = cell
+    program, options, directives, *interface = CONTESTANTS[name]
     hwtimestamp, extra = READINGS[reading]
+    hwtimestamp = " ".join([hwtimestamp, *interface])
     work = Path(tempfile.mkdtemp(prefix="gnomon-hw-"))
     try:
         seconds = settle + counted
@@ -70,6 +76,13 @@ def one_run(job):
         for node, peer in ((1, 2), (2, 1)):
             lines.append(f"node{node}_delay{peer} = (+ {grid.BASE_DELAY_S} (* 1e-8 (exponential)))")
             lines.append(f"node{node}_refclock = (+ 10.0 (* {noise} (normal)))")
+        nodes = [(1, server), (2, program)]
+        if own_wander:
+            nodes.append((3, "chronyd"))
+            grid.write_steps(work / "steps.3", seed + 100000, seconds)
+            lines.append(f"node3_freq = (+ -2e-5 (sum (* {own_wander} (file \"{work}/steps.3\"))))")
+            lines.append("node2_refclock_base = node3")
+            grid.write_text(work / "conf.3", f"pidfile {work}/pid.3\ncmdport 0\n")
         grid.write_text(work / "conf", "\n".join(lines) + "\n")
         common = "cmdport 0\nclockprecision 1e-9\n"
         grid.write_text(work / "conf.1", f"pidfile {work}/pid.1\nallow\nlocal stratum 1\n{common}"
@@ -79,14 +92,15 @@ def one_run(job):
         environment = dict(os.environ, CLKNETSIM_RANDOM_SEED=str(seed), CLKNETSIM_TIMESTAMPING="2",
                            CLKNETSIM_SOCKET=str(work / "sock"), CLKNETSIM_CONNECT_TIMEOUT="60", **extra)
         clients = []
-        for node, client in ((1, server), (2, program)):
+        for node, client in nodes:
             own = dict(environment, CLKNETSIM_NODE=str(node), LD_PRELOAD=str(clknetsim / "clknetsim.so"))
             clients.append(subprocess.Popen(
                 [str(programs[client]), "-d", "-f", str(work / f"conf.{node}")], env=own, cwd=work,
                 stdout=open(work / f"log.{node}", "wb"), stderr=subprocess.STDOUT))
         simulator = subprocess.run(
             [str(clknetsim / "clknetsim"), "-l", str(seconds), "-o", str(work / "offset"),
-             "-f", str(work / "frequency"), "-s", str(work / "sock"), str(work / "conf"), "2"],
+             "-f", str(work / "frequency"), "-s", str(work / "sock"), str(work / "conf"),
+             str(len(nodes))],
             env=environment, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for client in clients:
             client.terminate()
