@@ -271,8 +271,10 @@ void Association::measure(const LocalView& local, Reply& reply) {
     m.backward_variance_s2 = t4.variance_s2 + remote_variance_s2;
     m.tx_source = t1.source;
     m.rx_source = t4.source;
-    m.peer_dispersion_s = std::max(precision_s, std::max(t1.error_s, t4.error_s)) +
-                          source_.skew_bound() * std::fabs(interval.to_seconds());
+    // In the interleaved mode the interval can be that between two polls.
+    m.peer_dispersion_s =
+        std::max(precision_s, std::max(t1.error_s, t4.error_s)) +
+        (source_.skew_bound() + limits_.max_clock_error) * std::fabs(interval.to_seconds());
     m.root_delay_s = exchange.root_delay_s;
     m.root_dispersion_s = exchange.root_dispersion_s;
     m.leap = header.leap;

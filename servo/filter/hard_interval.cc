@@ -6,13 +6,19 @@
 namespace gnomon {
 namespace {
 
-HardInterval interval_of(const Sample& sample, const HistoryLine& line, bool has_line,
-                         double max_clock_error, UtcTime at) noexcept {
-    const double age_s = (at - sample.at).to_seconds();
-    const double carried_s = sample.offset_s + (has_line ? age_s * line.frequency : 0.0);
+HardInterval interval_of(const SampleHistory& history, const Sample& sample, UtcTime at) noexcept {
+    const double age_s = std::max((at - sample.at).to_seconds(), 0.0);
+    const HistoryLine& line = history.line();
+    const double center = history.has_line() ? line.frequency : 0.0;
+    double low = center - line.skew;
+    double high = center + line.skew;
+    if (sample.torn) {
+        low = std::min(low, sample.least_frequency);
+        high = std::max(high, sample.largest_frequency);
+    }
     const double half_s = 0.5 * sample.root_delay_s + sample.root_dispersion_s +
-                          std::fabs(age_s) * (line.skew + max_clock_error);
-    return {carried_s - half_s, carried_s + half_s};
+                          age_s * history.config().max_clock_error;
+    return {sample.offset_s + age_s * low - half_s, sample.offset_s + age_s * high + half_s};
 }
 
 }  // namespace
@@ -23,13 +29,10 @@ double HardInterval::bound_s(double estimate_s) const noexcept {
 
 std::optional<HardInterval> hard_interval(const SampleHistory& history, UtcTime at) noexcept {
     if (history.empty()) return std::nullopt;
-    const double max_clock_error = history.config().max_clock_error;
-    const HardInterval newest =
-        interval_of(history.newest(), history.line(), history.has_line(), max_clock_error, at);
+    const HardInterval newest = interval_of(history, history.newest(), at);
     HardInterval all = newest;
     for (int i = 0; i < history.count(); ++i) {
-        const HardInterval one =
-            interval_of(history.sample(i), history.line(), history.has_line(), max_clock_error, at);
+        const HardInterval one = interval_of(history, history.sample(i), at);
         all.low_s = std::max(all.low_s, one.low_s);
         all.high_s = std::min(all.high_s, one.high_s);
     }

@@ -71,6 +71,9 @@ void SampleHistory::reset() noexcept {
 void SampleHistory::push(const Sample& sample) noexcept {
     head_ = (head_ + 1) % kRing;
     ring_[head_] = sample;
+    ring_[head_].least_frequency = line_.frequency - line_.skew;
+    ring_[head_].largest_frequency = line_.frequency + line_.skew;
+    ring_[head_].torn = false;
     // Below the fixed minimum a delay is as wrong as the same way above it.
     double& delay_s = ring_[head_].peer_delay_s;
     if (delay_s < config_.min_delay_s) delay_s = 2.0 * config_.min_delay_s - delay_s;
@@ -105,17 +108,21 @@ void SampleHistory::adjust(const ClockAdjustment& adjustment) noexcept {
         return;
     }
     if (stored_ == 0) return;
+    const auto adjusted = [&adjustment](double frequency) {
+        return (frequency - adjustment.frequency_change) / (1.0 + adjustment.frequency_change);
+    };
     for (int k = 0; k < stored_; ++k) {
         Sample& s = at_back(k);
         const Duration shift = adjustment.shift(s.at);
         s.at += shift;
         s.offset_s -= shift.to_seconds();
+        s.least_frequency = adjusted(s.least_frequency);
+        s.largest_frequency = adjusted(s.largest_frequency);
     }
     const Duration shift = adjustment.shift(line_.at);
     line_.at += shift;
     line_.offset_s -= shift.to_seconds();
-    line_.frequency =
-        (line_.frequency - adjustment.frequency_change) / (1.0 + adjustment.frequency_change);
+    line_.frequency = adjusted(line_.frequency);
 }
 
 void SampleHistory::shift_offsets(double offset_s) noexcept {
@@ -251,7 +258,29 @@ void SampleHistory::fit() noexcept {
     line_.dropped = start;
     has_line_ = true;
     drop_oldest(start);
+    note_line();
     find_best();
+}
+
+/// A line within what was known before is the better knowledge; one outside of it says that either may
+/// be wrong, for as long as there are samples from before.
+void SampleHistory::note_line() noexcept {
+    const double low = line_.frequency - line_.skew;
+    const double high = line_.frequency + line_.skew;
+    for (int k = 0; k < count_; ++k) {
+        Sample& s = at_back(k);
+        const bool within =
+            line_.frequency >= s.least_frequency && line_.frequency <= s.largest_frequency;
+        s.torn = s.torn || !within;
+        s.least_frequency = s.torn ? std::min(s.least_frequency, low) : low;
+        s.largest_frequency = s.torn ? std::max(s.largest_frequency, high) : high;
+    }
+}
+
+double SampleHistory::drift_bound(const Sample& sample) const noexcept {
+    if (!has_line_) return line_.skew;
+    return std::max({line_.skew, sample.largest_frequency - line_.frequency,
+                     line_.frequency - sample.least_frequency});
 }
 
 void SampleHistory::fit_failed() noexcept {
@@ -270,7 +299,8 @@ void SampleHistory::find_best() noexcept {
     for (int i = 0; i < count_; ++i) {
         const Sample& s = sample(i);
         const double age_s = (newest().at - s.at).to_seconds();
-        const double distance_s = s.root_dispersion_s + age_s * line_.skew + 0.5 * s.root_delay_s;
+        const double distance_s =
+            s.root_dispersion_s + age_s * drift_bound(s) + 0.5 * s.root_delay_s;
         if (distance_s < least_s) {
             least_s = distance_s;
             best_ = i;

@@ -61,6 +61,12 @@ struct Sample {
     /// Of each way by timestamping alone; both 0: unknown (dump files know only the above).
     double forward_variance_s2 = 0.0;
     double backward_variance_s2 = 0.0;
+    /// Between which frequencies of our clock (as `HistoryLine::frequency`) this sample may be carried
+    /// to later times: the line's with its skew, and, once lines contradicted each other while the
+    /// sample was in the window, all of them. Moves with adjustments of the clock.
+    double least_frequency = 0.0;
+    double largest_frequency = 0.0;
+    bool torn = false;  ///< lines have contradicted each other
 
     static Sample from(const Measurement& measurement) noexcept;
     /// Finite numbers below 10⁶ s in delays and dispersions, and below 10¹⁰ s in the offset.
@@ -120,6 +126,11 @@ public:
     const Sample& oldest() const noexcept { return at_back(count_ - 1); }
     /// The sample with the smallest root distance at the time of the newest; not empty().
     const Sample& best() const noexcept { return at_back(count_ - 1 - best_); }
+    /// Bound on the error of the line's frequency as far as carrying this sample of the window goes,
+    /// s/s: the skew, or more if a line before contradicts the one of now. A source that corrects its
+    /// own clock, or a path that changes, tilts the line by much more than its skew, while our clock
+    /// goes on as before; then the old samples are wrong only by what the line has turned.
+    double drift_bound(const Sample& sample) const noexcept;
 
     /// All samples still stored, those dropped by the runs test included (their delays remain
     /// meaningful): 0 is the newest; k < stored().
@@ -165,6 +176,7 @@ private:
     void drop_oldest(int n) noexcept;
     void fit() noexcept;
     void fit_failed() noexcept;
+    void note_line() noexcept;
     void find_best() noexcept;
     void correct_asymmetry(const double* times_s, double* offsets_s, int n) noexcept;
     int weights(double* weights) const noexcept;

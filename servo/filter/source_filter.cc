@@ -58,6 +58,7 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     const HistoryLine& line = history_.line();
     const double age_s = std::fabs((at - best.at).to_seconds());
     const double reference_age_s = (reference - best.at).to_seconds();
+    const double drift = history_.drift_bound(best);
     SelectionData data;
     data.estimate = *now;
     data.reference = *then;
@@ -73,9 +74,9 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.stddev_s = line.stddev_s;
     data.stddev_known = history_.has_line();
     data.root_delay_s = best.root_delay_s;
-    data.root_dispersion_s = best.root_dispersion_s + age_s * line.skew;
+    data.root_dispersion_s = best.root_dispersion_s + age_s * drift;
     data.reference_dispersion_s =
-        best.root_dispersion_s + reference_age_s * line.skew + then->offset_sd_s;
+        best.root_dispersion_s + reference_age_s * drift + then->offset_sd_s;
     data.proven = hard_interval(history_, reference);
     data.interval_offset_s = best.offset_s + age_s * data.reference.frequency;
     data.skew = line.skew;

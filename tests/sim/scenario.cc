@@ -1,5 +1,7 @@
 #include "tests/sim/scenario.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "tests/sim/sim_node.h"
@@ -8,6 +10,9 @@ namespace gnomon::sim {
 namespace {
 
 constexpr TrueTime kSecond = 1'000'000'000;
+
+/// Makes another stream of a seed.
+constexpr std::uint64_t kLaterFaults = 0x6c61746572;
 
 TrueTime seconds(double s) { return static_cast<TrueTime>(s * 1e9); }
 
@@ -64,8 +69,13 @@ std::string random_source_options(SimRandom& random) {
     return options;
 }
 
+/// The configuration with this estimator for every source in it.
+std::string with_servo(const std::string& config, const std::string& servo) {
+    return servo.empty() ? config : "servo " + servo + "\n" + config;
+}
+
 /// A symmetric peer of the appliance, which follows the same servers over paths of its own.
-void add_peer(Scenario& scenario, SimRandom& random) {
+void add_peer(Scenario& scenario, SimRandom& random, const std::string& servo) {
     World& world = *scenario.world;
     NodeModel peer;
     peer.name = "peer";
@@ -73,6 +83,7 @@ void add_peer(Scenario& scenario, SimRandom& random) {
     for (int i = 0; i < scenario.servers; ++i) {
         peer.config += fmt::format("server server{} {}\n", i + 1, random_source_options(random));
     }
+    peer.config = with_servo(peer.config, servo);
     peer.oscillator = random_oscillator(random, scenario.end);
     peer.initial_offset_s = random.uniform(-2.0, 2.0);
     peer.kernel_stamp_noise_s = random.log_uniform(1e-8, 1e-6);
@@ -111,9 +122,81 @@ void add_mishaps(Scenario& scenario, SimRandom random) {
     }
 }
 
+/// Wander that comes and goes (an oscillator whose surroundings change).
+void switch_wander(OscillatorModel& oscillator, SimRandom& random) {
+    if (!random.chance(0.15)) return;
+    oscillator.wander_period_s = random.log_uniform(600.0, 10000.0);
+    oscillator.other_wander = random.log_uniform(1e-10, 2e-8);
+}
+
+/// Half a day without any source. `maxclockerror` is the promise that the bound rests on then, and this
+/// oscillator keeps it: with the sine and the jump it may have it stays below 1 ppm.
+void calm_for_holdover(OscillatorModel& oscillator) {
+    oscillator.wander = std::min(oscillator.wander, 1e-9);
+    oscillator.other_wander = std::min(oscillator.other_wander, 1e-9);
+}
+
+/// Two servers that both follow the first honest one: three sources that are wrong together.
+void add_relays(Scenario& scenario, SimRandom& random, const std::string& servo) {
+    World& world = *scenario.world;
+    const int upstream = scenario.falsetickers;
+    for (int i = 1; i <= 2; ++i) {
+        NodeModel relay;
+        relay.name = fmt::format("relay{}", i);
+        relay.config = with_servo(
+            fmt::format("allow\nmakestep 1 3\nserver server{} iburst\n", upstream + 1), servo);
+        relay.oscillator = random_oscillator(random, scenario.end);
+        relay.initial_offset_s = random.uniform(-2.0, 2.0);
+        const int index = world.add_node(relay).index();
+        link_randomly(world, random, index, upstream, scenario.end);
+        link_randomly(world, random, index, scenario.appliance, scenario.end);
+    }
+    scenario.description += ", relays";
+}
+
+/// Later kinds of faults, again from a stream of their own.
+void add_more_mishaps(Scenario& scenario, SimRandom random) {
+    World& world = *scenario.world;
+    const auto any_time = [&](double from, double to) {
+        return kStart + static_cast<TrueTime>(static_cast<double>(scenario.end - kStart) *
+                                              random.uniform(from, to));
+    };
+    if (random.chance(0.25)) {
+        // A route changes, and perhaps back: both ways alike, or one way only.
+        const int server = random.below(scenario.servers);
+        const double by_s = random.log_uniform(5e-5, 5e-3);
+        const double backward_s = random.chance(0.5) ? by_s : 0.0;
+        const TrueTime at = any_time(0.2, 0.7);
+        world.reroute(scenario.appliance, server, at, by_s, backward_s);
+        if (random.chance(0.5)) {
+            world.reroute(scenario.appliance, server, any_time(0.7, 0.9), -by_s, -backward_s);
+        }
+        scenario.description += ", a new route";
+    }
+    if (random.chance(0.15)) {
+        const int victim = random.chance(0.5) ? scenario.appliance : scenario.client;
+        const TrueTime from = any_time(0.2, 0.8);
+        const double error_s = random.uniform(-0.5, 0.5);
+        world.suspend(victim, from, from + seconds(random.log_uniform(30.0, 3600.0)), error_s);
+        scenario.description += ", a suspend";
+    }
+    const int honest = scenario.servers - scenario.falsetickers;
+    if (random.chance(0.15) && honest - 1 > scenario.falsetickers + 1) {
+        // A server goes wrong in mid-flight; it does not notice itself.
+        const int victim = scenario.servers - 1;
+        const double sign = random.chance(0.5) ? 1.0 : -1.0;
+        const double by_s = sign * random.log_uniform(0.5, 9.0);
+        world.at(any_time(0.3, 0.8), [&world, victim, by_s] {
+            world.node(victim).become_false();
+            world.node(victim).clock().foreign_step(by_s);
+        });
+        scenario.description += ", a server steps";
+    }
+}
+
 }  // namespace
 
-Scenario make_scenario(std::uint64_t seed, double hours) {
+Scenario make_scenario(std::uint64_t seed, double hours, const std::string& servo) {
     SimRandom random(seed);
     SimRandom extra(~seed);
     Scenario scenario;
@@ -147,10 +230,17 @@ Scenario make_scenario(std::uint64_t seed, double hours) {
         appliance_config += extra.chance(0.5) ? "peer peer xleave\n" : "peer peer minpoll 4\n";
     }
 
+    SimRandom later(seed ^ kLaterFaults);
+    const bool with_relays = later.chance(0.1);
+    const bool holdover = later.chance(0.05);
+    if (with_relays) appliance_config += "server relay1\nserver relay2\n";
+
     NodeModel appliance;
     appliance.name = "appliance";
-    appliance.config = appliance_config;
+    appliance.config = with_servo(appliance_config, servo);
     appliance.oscillator = random_oscillator(random, scenario.end);
+    switch_wander(appliance.oscillator, later);
+    if (holdover) calm_for_holdover(appliance.oscillator);
     appliance.initial_offset_s = random.uniform(-1.0, 1.0) * random.log_uniform(1e-6, 1e4);
     appliance.kernel_stamp_noise_s = random.log_uniform(1e-8, 1e-6);
     scenario.appliance = world.add_node(appliance).index();
@@ -159,7 +249,10 @@ Scenario make_scenario(std::uint64_t seed, double hours) {
     client.name = "client";
     client.config =
         "makestep 1 3\nlog tracking\nserver appliance " + random_source_options(random) + "\n";
+    client.config = with_servo(client.config, servo);
     client.oscillator = random_oscillator(random, scenario.end);
+    switch_wander(client.oscillator, later);
+    if (holdover) calm_for_holdover(client.oscillator);
     client.initial_offset_s = random.uniform(-2.0, 2.0);
     client.boot = kStart + 600 * kSecond;
     scenario.client = world.add_node(client).index();
@@ -173,12 +266,23 @@ Scenario make_scenario(std::uint64_t seed, double hours) {
     scenario.description =
         fmt::format("{} servers, {} of them false", scenario.servers, scenario.falsetickers);
 
-    if (with_peer) add_peer(scenario, extra);
+    if (with_peer) add_peer(scenario, extra, servo);
     add_mishaps(scenario, SimRandom(extra.next()));
+    if (with_relays) add_relays(scenario, later, servo);
+    add_more_mishaps(scenario, SimRandom(later.next()));
+    if (holdover) {
+        scenario.end += 12 * 3600 * kSecond;
+        const TrueTime from = scenario.end - 12 * 3600 * kSecond;
+        for (int i = 0; i < world.node_count(); ++i) {
+            if (i != scenario.client && i != scenario.appliance)
+                world.cut_off(i, from, scenario.end);
+        }
+        scenario.description += ", holdover";
+    }
     return scenario;
 }
 
-Scenario make_quiet_scenario(std::uint64_t seed, double hours) {
+Scenario make_quiet_scenario(std::uint64_t seed, double hours, const std::string& servo) {
     SimRandom random(seed);
     Scenario scenario;
     scenario.world = std::make_unique<World>(random.next());
@@ -206,11 +310,13 @@ Scenario make_quiet_scenario(std::uint64_t seed, double hours) {
         world.add_node(server);
         appliance.config += fmt::format("server server{} iburst\n", i + 1);
     }
+    appliance.config = with_servo(appliance.config, servo);
     appliance.oscillator = oscillator;
     scenario.appliance = world.add_node(appliance).index();
     NodeModel client;
     client.name = "client";
     client.config = "makestep 1 3\nlog tracking\nserver appliance iburst\n";
+    client.config = with_servo(client.config, servo);
     client.oscillator = oscillator;
     client.boot = kStart + 600 * kSecond;
     scenario.client = world.add_node(client).index();

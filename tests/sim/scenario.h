@@ -21,10 +21,11 @@ struct Scenario {
     std::string description;
 };
 
-Scenario make_scenario(std::uint64_t seed, double hours);
+/// `servo`: estimator of every source of every node (`servo` option); empty: the default.
+Scenario make_scenario(std::uint64_t seed, double hours, const std::string& servo = {});
 
 /// No faults, short queues, ordinary oscillators: here bounds must be about as tight as the plain root
 /// distance of the best sample, or honesty has been bought with constants.
-Scenario make_quiet_scenario(std::uint64_t seed, double hours);
+Scenario make_quiet_scenario(std::uint64_t seed, double hours, const std::string& servo = {});
 
 }  // namespace gnomon::sim

@@ -19,7 +19,14 @@ SimClock::SimClock(const OscillatorModel& model, TrueTime start, double initial_
 void SimClock::next_grain() {
     grain_end_ += kGrain;
     const double grain_s = static_cast<double>(kGrain) * 1e-9;
-    walk_ += model_.wander * std::sqrt(grain_s) * random_.normal();
+    double wander = model_.wander;
+    if (model_.wander_period_s > 0.0) {
+        const double elapsed_s = static_cast<double>(now_ - start_) * 1e-9;
+        if (std::fmod(elapsed_s, 2.0 * model_.wander_period_s) >= model_.wander_period_s) {
+            wander = model_.other_wander;
+        }
+    }
+    walk_ += wander * std::sqrt(grain_s) * random_.normal();
     double jumped = 0.0;
     for (const auto& jump : model_.jumps) {
         if (now_ >= jump.at) jumped += jump.frequency;

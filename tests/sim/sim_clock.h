@@ -30,6 +30,9 @@ struct OscillatorModel {
         double frequency = 0.0;
     };
     std::vector<Jump> jumps;  ///< frequency changes at once (a crystal's activity dip)
+    /// Every second stretch of this length the wander is `other_wander`; 0: always `wander`.
+    double wander_period_s = 0.0;
+    double other_wander = 0.0;
 };
 
 class SimClock final : public ClockDriver {
@@ -50,6 +53,12 @@ public:
 
     /// Somebody else's hand on the clock: not told to the daemon.
     void foreign_step(double by_s) noexcept { phase_s_ += by_s; }
+    /// The machine has slept until now: CLOCK_MONOTONIC did not run, and the system clock was set from
+    /// another one, which is wrong by `error_s` more.
+    void slept(double for_s, double error_s) noexcept {
+        mono_phase_s_ -= for_s;
+        phase_s_ += error_s;
+    }
 
     SystemTime now() const override;
     Frequency max_frequency() const override { return Frequency::from_ratio(0.1); }

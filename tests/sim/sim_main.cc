@@ -1,6 +1,7 @@
 /// Runs whole appliances through seeded scenarios and checks the invariants after every event.
 ///
-///   gnomon-sim [--seeds N] [--first S] [--hours H] [--quiet] [--verbose]
+///   gnomon-sim [--seeds N] [--first S] [--hours H] [--servo NAME] [--quiet] [--verbose]
+///             [--trace NODE]
 ///
 /// Every violation names its seed; `--seeds 1 --first SEED` repeats exactly that run.
 
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <variant>
 
 #include "tests/sim/invariants.h"
 #include "tests/sim/scenario.h"
@@ -19,6 +21,8 @@ struct Options {
     std::uint64_t seeds = 20;
     std::uint64_t first = 1;
     double hours = 6.0;
+    std::string servo;
+    std::string trace;  ///< name of a node whose updates are printed
     bool quiet = false;
     bool verbose = false;
 };
@@ -42,6 +46,10 @@ bool parse(int argc, char** argv, Options& options) {
             options.first = std::strtoull(value, nullptr, 10);
         } else if (name == "--hours") {
             options.hours = std::strtod(value, nullptr);
+        } else if (name == "--servo") {
+            options.servo = value;
+        } else if (name == "--trace") {
+            options.trace = value;
         } else {
             return false;
         }
@@ -55,12 +63,34 @@ struct Outcome {
     bool locked = false;
 };
 
+/// What the node followed and how wrong that was, before anything is done about it.
+void trace(gnomon::sim::SimNode& node, double at_s) {
+    if (!node.is_up()) return;
+    for (const gnomon::Event& event : node.events()) {
+        const auto* r = std::get_if<gnomon::TrackingRecord>(&event);
+        if (r == nullptr) continue;
+        std::printf(
+            "%10.3f %s %s: error %.3e bound %.3e; offset %.3e sd %.1e combined %d, frequency error "
+            "%.2e skew %.1e, delay %.2e dispersion %.2e growing %.1e\n",
+            at_s, node.model().name.c_str(), r->source.to_string().c_str(), node.ntp_error_s(),
+            node.advertised_bound_s(), r->offset_s, r->offset_sd_s, r->combined,
+            node.ntp_rate_error(), r->skew_ppm * 1e-6, r->root_delay_s, r->root_dispersion_s,
+            node.engine().server_state().dispersion_rate);
+    }
+}
+
 Outcome run_seed(std::uint64_t seed, const Options& options) {
     using namespace gnomon::sim;
-    Scenario scenario = options.quiet ? make_quiet_scenario(seed, options.hours)
-                                      : make_scenario(seed, options.hours);
+    Scenario scenario = options.quiet ? make_quiet_scenario(seed, options.hours, options.servo)
+                                      : make_scenario(seed, options.hours, options.servo);
     InvariantChecker checker(*scenario.world);
-    scenario.world->set_observer([&checker](SimNode& node) { checker.check(node); });
+    World& world = *scenario.world;
+    world.set_observer([&](SimNode& node) {
+        if (node.model().name == options.trace) {
+            trace(node, static_cast<double>(world.now() - kStart) * 1e-9);
+        }
+        checker.check(node);
+    });
     scenario.world->run_until(scenario.end);
     for (const std::string& violation : checker.violations()) {
         std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), violation.c_str());
@@ -91,7 +121,8 @@ int main(int argc, char** argv) {
     Options options;
     if (!parse(argc, argv, options)) {
         std::fprintf(stderr,
-                     "usage: %s [--seeds N] [--first S] [--hours H] [--quiet] [--verbose]\n",
+                     "usage: %s [--seeds N] [--first S] [--hours H] [--servo NAME] [--quiet] "
+                     "[--verbose] [--trace NODE]\n",
                      argv[0]);
         return 2;
     }

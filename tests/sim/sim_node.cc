@@ -22,7 +22,8 @@ SimNode::SimNode(World& world, int index, NodeModel model, std::uint64_t seed)
       model_(std::move(model)),
       random_(seed),
       clock_(model_.oscillator, model_.boot, model_.initial_offset_s, random_.next()),
-      config_file_(model_.config) {}
+      config_file_(model_.config),
+      honest_(model_.honest) {}
 
 SimNode::~SimNode() = default;
 
@@ -41,7 +42,7 @@ void SimNode::boot() {
 }
 
 void SimNode::shutdown() {
-    if (!engine_) return;
+    if (!is_up()) return;
     clock_.advance_to(world_.now());
     engine_->shutdown(read_clocks());
     engine_.reset();
@@ -67,8 +68,25 @@ void SimNode::reschedule() {
     world_.schedule_wake(index_, at);
 }
 
+void SimNode::suspend() {
+    if (!is_up()) return;
+    clock_.advance_to(world_.now());
+    asleep_ = true;
+    asleep_since_ = world_.now();
+}
+
+void SimNode::resume(double error_s) {
+    if (!asleep_) return;
+    clock_.advance_to(world_.now());
+    clock_.slept(static_cast<double>(world_.now() - asleep_since_) * 1e-9, error_s);
+    asleep_ = false;
+    engine_->handle_timeout(read_clocks());
+    wake_at_ = 0;
+    reschedule();
+}
+
 void SimNode::wake() {
-    if (!engine_) return;
+    if (!is_up()) return;
     clock_.advance_to(world_.now());
     if (wake_at_ <= world_.now()) wake_at_ = 0;
     engine_->handle_timeout(read_clocks());
@@ -77,7 +95,7 @@ void SimNode::wake() {
 
 void SimNode::receive(const SocketAddress& source, const SocketAddress& destination,
                       const std::vector<std::uint8_t>& payload) {
-    if (!engine_) return;
+    if (!is_up()) return;
     clock_.advance_to(world_.now());
     SocketHandle handle = kNoSocket;
     if (destination.port == kNtpPort) {
@@ -104,6 +122,11 @@ double SimNode::ntp_error_s() {
     return (ntp_time() - UtcTime::from_ns(world_.now())).to_seconds();
 }
 
+double SimNode::ntp_rate_error() {
+    clock_.advance_to(world_.now());
+    return clock_.rate_error() + engine_->server_state().clock.rate;
+}
+
 UtcTime SimNode::ntp_time() {
     clock_.advance_to(world_.now());
     return engine_->server_state().clock.to_utc(clock_.now());
@@ -128,7 +151,7 @@ bool SimNode::transmit(SocketHandle handle, std::uint16_t source_port, const TxD
     if (datagram.want_stamp) {
         const TxStampReport report{datagram.cookie, stamp(), {}, datagram.remote};
         world_.at(world_.now() + kStampReportDelay, [this, handle, report] {
-            if (!engine_) return;
+            if (!is_up()) return;
             clock_.advance_to(world_.now());
             engine_->handle_transmit_stamp(handle, report, read_clocks());
             reschedule();

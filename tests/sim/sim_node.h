@@ -28,7 +28,14 @@ public:
 
     const NodeModel& model() const noexcept { return model_; }
     int index() const noexcept { return index_; }
-    bool is_up() const noexcept { return engine_ != nullptr; }
+    bool is_up() const noexcept { return engine_ != nullptr && !asleep_; }
+    /// The machine is suspended: it hears, does and serves nothing until `resume`.
+    void suspend();
+    /// `error_s`: what the clock that ran meanwhile went wrong by.
+    void resume(double error_s);
+    /// What it serves has gone wrong (or was from the start); the truth for the invariants.
+    void become_false() noexcept { honest_ = false; }
+    bool honest() const noexcept { return honest_; }
     /// How often the daemon has been started.
     int boots() const noexcept { return boots_; }
     Engine& engine() { return *engine_; }
@@ -39,6 +46,8 @@ public:
 
     /// The node's estimate of UTC minus true UTC, s. What the appliance serves is this wrong.
     double ntp_error_s();
+    /// Rate error of that estimate, s/s, > 0: gains.
+    double ntp_rate_error();
     /// The NTP clock as a client would read it now.
     UtcTime ntp_time();
     /// Root distance that the node advertises now, s; what its error must not exceed.
@@ -95,6 +104,9 @@ private:
     std::vector<Event> events_;
     std::uint64_t packets_sent_ = 0;
     int boots_ = 0;
+    bool honest_;
+    bool asleep_ = false;
+    TrueTime asleep_since_ = 0;
     TrueTime wake_at_ = 0;
     std::unique_ptr<Engine> engine_;
 };

@@ -42,6 +42,25 @@ void World::hold_back(int index, double chance) {
     }
 }
 
+void World::cut_off(int index, TrueTime from, TrueTime to) {
+    for (auto& [ends, path] : paths_) {
+        if (ends.first == index || ends.second == index) path.partitions.push_back({from, to});
+    }
+}
+
+void World::reroute(int a, int b, TrueTime at, double forward_s, double backward_s) {
+    paths_[{a, b}].changes.push_back({at, forward_s});
+    paths_[{b, a}].changes.push_back({at, backward_s});
+}
+
+void World::suspend(int index, TrueTime from, TrueTime to, double error_s) {
+    at(from, [this, index] { node(index).suspend(); });
+    at(to, [this, index, error_s] {
+        node(index).resume(error_s);
+        if (observer_) observer_(node(index));
+    });
+}
+
 void World::set_link(int a, int b, const PathModel& model) {
     set_path(a, b, model);
     set_path(b, a, model);

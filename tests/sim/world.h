@@ -47,11 +47,18 @@ public:
     void set_path(int from, int to, PathModel model);
     /// Packets to and from this node are held back with this chance (PathModel::late).
     void hold_back(int node, double chance);
+    /// No packet passes to or from this node from then till then.
+    void cut_off(int node, TrueTime from, TrueTime to);
+    /// The route between these two gets longer (shorter) by this in each direction.
+    void reroute(int a, int b, TrueTime at, double forward_s, double backward_s);
     /// Both directions.
     void set_link(int a, int b, const PathModel& model);
 
     /// The node's daemon ends at `from` and starts again at `to`; its clock runs on.
     void restart(int node, TrueTime from, TrueTime to);
+
+    /// The node's machine is suspended; see SimNode::resume.
+    void suspend(int node, TrueTime from, TrueTime to, double error_s);
 
     /// Called after every event with the node it happened on.
     using Observer = std::function<void(SimNode& node)>;

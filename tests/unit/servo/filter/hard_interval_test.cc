@@ -1,5 +1,8 @@
 #include "servo/filter/hard_interval.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 namespace gnomon {
@@ -64,6 +67,85 @@ TEST(HardInterval, ContradictionLeavesTheNewestSample) {
     const auto interval = hard_interval(history, history.newest().at);
     ASSERT_TRUE(interval.has_value());
     EXPECT_GT(interval->high_s, 0.99);
+}
+
+/// The source moves in ten samples from the 40th on, as a server does that slews a correction away.
+double share_of_move(int i) { return std::clamp((i - 40) / 10.0, 0.0, 1.0); }
+
+/// How often the truth is not in the interval while our clock follows a source that is right until it
+/// has to follow a distant reference, and wrong by `moved_s` from then on, as it says: all its samples
+/// are true, but the line through them is not. All of the delay is on one way.
+int false_intervals_after_move(double moved_s, double asymmetry_s) {
+    SampleHistory history{HistoryConfig{}};
+    double offset_s = 0.0;   // true offset of our clock
+    double frequency = 0.0;  // its rate
+    UtcTime at = sample_at(0, 0, 0).at;
+    int wrong = 0;
+    for (int i = 0; i < 80; ++i) {
+        const bool moved = i >= 40;
+        const double noise_s = (i * 7 % 11 - 5) * 4e-6;
+        Sample sample =
+            sample_at(0, offset_s + asymmetry_s + noise_s, 2.0 * (std::fabs(asymmetry_s) + 3e-5));
+        if (moved) {
+            sample.offset_s += moved_s * share_of_move(i);
+            sample.root_dispersion_s += 1.5 * std::fabs(moved_s);
+        }
+        sample.at = at;
+        history.add(sample);
+        const auto interval = hard_interval(history, history.newest().at);
+        if (!interval || interval->low_s > offset_s || interval->high_s < offset_s) ++wrong;
+        if (history.has_line() && moved) {
+            ClockAdjustment slew;
+            slew.at = at;
+            slew.frequency_change = history.line().frequency;
+            slew.offset_change_s = history.line().offset_s;
+            history.adjust(slew);
+            offset_s -= slew.offset_change_s;
+            frequency -= slew.frequency_change;
+        }
+        at = history.newest().at + Duration::from_s(8);
+        offset_s += 8 * frequency;
+    }
+    return wrong;
+}
+
+TEST(HardInterval, SourceThatMovedDoesNotTiltWhatItProvedBefore) {
+    for (const double moved_s : {-0.02, -0.004, 0.004, 0.02}) {
+        for (const double asymmetry_s : {-0.0005, 0.0005}) {
+            EXPECT_EQ(false_intervals_after_move(moved_s, asymmetry_s), 0)
+                << moved_s << " " << asymmetry_s;
+        }
+    }
+}
+
+TEST(HardInterval, FrequencyBeforeTheSourceMovedStaysPossibleForOldSamples) {
+    SampleHistory history{HistoryConfig{}};
+    int tilted = 0;
+    for (int i = 0; i < 60; ++i) {
+        const double noise_s = (i * 7 % 11 - 5) * 4e-6;
+        history.add(sample_at(8 * i, noise_s - 0.004 * share_of_move(i), 0.001));
+        if (!history.has_line() || i < 20) continue;
+        const double error = std::fabs(history.line().frequency);
+        if (error > history.line().skew) ++tilted;
+        if (history.oldest().at < sample_at(8 * 40, 0, 0).at) {
+            EXPECT_LE(error, history.drift_bound(history.oldest())) << "sample " << i;
+        }
+    }
+    EXPECT_GT(tilted, 0) << "the skew covers it: nothing was tested";
+}
+
+TEST(HardInterval, CorrectionsOfOurClockAreNoContradictionOfLines) {
+    SampleHistory history{HistoryConfig{}};
+    for (int i = 0; i < 20; ++i) history.add(sample_at(8 * i, 1e-5 * 8 * i, 0.001));
+    ClockAdjustment slew;
+    slew.at = history.newest().at;
+    slew.frequency_change = 1e-5;
+    history.adjust(slew);
+    const UtcTime before = history.newest().at;
+    history.add(sample_at((before - sample_at(0, 0, 0).at).to_seconds() + 8,
+                          history.newest().offset_s, 0.001));
+    EXPECT_LT(history.drift_bound(history.oldest()), 1e-7);
+    EXPECT_FALSE(history.oldest().torn);
 }
 
 }  // namespace
