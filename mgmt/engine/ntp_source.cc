@@ -270,6 +270,7 @@ void NtpSource::act(const SendOutput& output, const Now& now) {
 void NtpSource::act(const ClosePortOutput&, const Now&) { close_socket(); }
 
 void NtpSource::act(const MeasurementOutput& output, const Now& now) {
+    selectable_.reference = output.measurement.ref_id;
     if (output.source_step_s != 0.0) selectable_.filter.shift_offsets(output.source_step_s);
     filter(&output.measurement, output.distance_s, now);
 }

@@ -42,6 +42,7 @@ struct SelectableSource {
     Stratum stratum = 0;
     Leap leap = Leap::Unsynchronised;
     RefId ref_id;        ///< by which our clients know it
+    RefId reference;     ///< that it follows itself, as its last measurement said; 0: unknown
     RefId local_ref_id;  ///< by which it knows us; 0: unknown
     int poll = 0;        ///< of a reference clock, log2 s; NTP sources change theirs
     int max_unreachable_polls = 100000;

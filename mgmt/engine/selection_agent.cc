@@ -91,6 +91,7 @@ std::vector<Candidate> SelectionAgent::candidates(UtcTime at) const {
         candidate.stratum = source->stratum;
         candidate.leap = source->leap;
         candidate.ref_id = source->ref_id;
+        candidate.reference = source->reference;
         candidate.local_ref_id = source->local_ref_id;
         candidate.data = source->filter.selection_data(at);
         result.push_back(candidate);

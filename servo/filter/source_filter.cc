@@ -75,6 +75,8 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.stddev_known = history_.has_line();
     data.root_delay_s = best.root_delay_s;
     data.root_dispersion_s = best.root_dispersion_s + age_s * drift;
+    data.server_distance_s = 0.5 * (best.root_delay_s - best.peer_delay_s) +
+                             best.root_dispersion_s - best.peer_dispersion_s;
     data.reference_dispersion_s =
         best.root_dispersion_s + reference_age_s * drift + then->offset_sd_s;
     data.proven = hard_interval(history_, reference);

@@ -56,6 +56,8 @@ struct SelectionData {
     bool stddev_known = false;
     double root_delay_s = 0.0;       ///< of the best recent sample, peer delay included
     double root_dispersion_s = 0.0;  ///< at the time asked for, peer dispersion and skew included
+    /// What of the root distance lies between the server and UTC, s.
+    double server_distance_s = 0.0;
     /// Root dispersion at the newest sample, standard deviation of the offset included: what
     /// clients are told.
     double reference_dispersion_s = 0.0;

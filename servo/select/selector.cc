@@ -19,6 +19,8 @@ constexpr double kConvictionTime_s = 12 * 3600.0;
 /// So many bad updates in a row make a source worth replacing (and a message).
 constexpr int kBadLimit = 4;
 constexpr int kReachBits = 8;
+/// With less of an even share a combined source does not count.
+constexpr double kNegligibleWeight = 1e-3;
 
 constexpr std::uint32_t bit(SourceStatus status) { return 1u << static_cast<unsigned>(status); }
 
@@ -438,7 +440,8 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
     const SelectionData& peer_data = *peer.data;
 
     combine_inputs_.clear();
-    combine_inputs_.push_back({peer_data.reference, peer_data.skew, selected.result->distance_s});
+    combined_.clear();
+    take(selected);
     double near_s = selected.result->distance_s;
     if (peer.type == SourceType::Ntp) near_s += config_.reselect_distance_s;
     for (int i : admitted_) {
@@ -454,15 +457,10 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
         } else if (w.memory->distant > 0) {
             --w.memory->distant;
         }
-        if (w.memory->distant > 0) {
-            mark(w, SourceStatus::Distant);
-            continue;
-        }
-        mark(w, SourceStatus::Unselected);
-        combine_inputs_.push_back({data.reference, data.skew, w.result->distance_s});
+        take(w);
     }
 
-    const Combined combined = combine(combine_inputs_, peer_data.last_sample);
+    const Combined combined = combine_taken(peer_data.last_sample);
     ClockUpdate update;
     update.estimate = combined.estimate;
     update.skew = combined.skew;
@@ -473,8 +471,46 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
     update.ref_id = peer.ref_id;
     update.source = peer.id;
     update.type = peer.type;
-    update.combined = static_cast<int>(combine_inputs_.size());
+    update.combined =
+        static_cast<int>(std::count_if(combine_inputs_.begin(), combine_inputs_.end(),
+                                       [](const CombineInput& input) { return input.counts; }));
     result_.update = update;
+}
+
+/// Puts the source among those that are combined, the selected one first; a distant one only to judge
+/// the others by.
+void Selector::take(Work& w) {
+    const SelectionData& data = *w.candidate->data;
+    CombineInput input;
+    input.estimate = data.reference;
+    input.skew = data.skew;
+    input.root_distance_s = w.result->distance_s;
+    input.server_distance_s = data.server_distance_s;
+    input.counts = &w == selected_work() || w.memory->distant == 0;
+    input.track = &w.memory->track;
+    combine_inputs_.push_back(input);
+    combined_.push_back(static_cast<int>(&w - work_.data()));
+}
+
+/// What is combined does not always count: a source far from where the others agree has no weight, and
+/// is shown as different.
+Combined Selector::combine_taken(UtcTime at) {
+    claims_.clear();
+    for (int i : combined_) {
+        const Candidate& c = *work_[i].candidate;
+        claims_.push_back({c.ref_id, c.reference, c.stratum});
+    }
+    upstreams_.resize(claims_.size());
+    group_by_upstream(claims_, upstreams_);
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) combine_inputs_[i].upstream = upstreams_[i];
+    const Combined combined = combiner_.combine(combine_inputs_, at);
+    const std::span<const double> weights = combiner_.weights();
+    const double even = 1.0 / static_cast<double>(weights.size());
+    for (std::size_t i = 1; i < combined_.size(); ++i) {
+        const bool counts = combine_inputs_[i].counts && weights[i] >= kNegligibleWeight * even;
+        mark(work_[combined_[i]], counts ? SourceStatus::Unselected : SourceStatus::Distant);
+    }
+    return combined;
 }
 
 void Selector::set_status(Work& w, SourceStatus status) {

@@ -29,6 +29,7 @@
 #include "servo/filter/source_filter.h"
 #include "servo/select/combine.h"
 #include "servo/select/intersection.h"
+#include "servo/select/upstream.h"
 #include "servo/units/ntp_types.h"
 
 namespace gnomon {
@@ -70,7 +71,8 @@ struct Candidate {
     int max_unreachable_polls = 100000;
     Stratum stratum = 0;
     Leap leap = Leap::Unsynchronised;
-    RefId ref_id;  ///< of the source itself (from its address), not of its reference
+    RefId ref_id;     ///< of the source itself (from its address), not of its reference
+    RefId reference;  ///< which that source follows itself; 0: not known
     /// Under which reference ID that source knows us; 0: unknown. Needed only in orphan mode.
     RefId local_ref_id;
     std::optional<SelectionData> data;
@@ -233,6 +235,7 @@ private:
         int bad = 0;      ///< own updates in a row that found it unusable
         double score = 1.0;
         bool leap_vote = false;
+        BiasTrack track;
         /// When a majority last found it false; zero once it agrees again. See `is_convicted`.
         UtcTime convicted_at;
         std::uint32_t reported = 0;  ///< bit per status: message was emitted since the last change
@@ -279,6 +282,8 @@ private:
     void update_scores(std::optional<SourceId> updated);
     bool change_selection();
     void produce_update(std::span<const Candidate> candidates);
+    void take(Work& work);
+    Combined combine_taken(UtcTime at);
 
     void set_status(Work& work, SourceStatus status);
     void mark(Work& work, SourceStatus status);
@@ -298,7 +303,11 @@ private:
     std::vector<int> admitted_;  ///< indices into work_
     std::vector<Interval> intervals_;
     std::vector<IntervalEnd> scratch_;
+    Combiner combiner_;
     std::vector<CombineInput> combine_inputs_;
+    std::vector<int> combined_;  ///< indices into work_ of combine_inputs_
+    std::vector<UpstreamClaim> claims_;
+    std::vector<int> upstreams_;
     SelectionResult result_;
 };
 
