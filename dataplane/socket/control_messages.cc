@@ -18,6 +18,9 @@ constexpr int kStampInfoType = 58;
 constexpr int kStampInfoType = SCM_TIMESTAMPING_PKTINFO;
 #endif
 
+/// SCM_TS_OPT_ID, since Linux 6.13 and in no distribution's headers yet.
+constexpr int kTransmitIdType = 81;
+
 /// Layout of SCM_TIMESTAMPING_PKTINFO.
 struct StampInfo {
     std::uint32_t interface_index;
@@ -62,7 +65,7 @@ void append(msghdr& message, int level, int type, const T& body) noexcept {
     message.msg_controllen += CMSG_SPACE(sizeof(T));
 }
 
-static_assert(CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint32_t)) <=
+static_assert(CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(std::uint32_t)) <=
               kSendControlSize);
 
 }  // namespace
@@ -103,7 +106,7 @@ ReceivedControl parse_control(const msghdr& message) noexcept {
 }
 
 void write_control(msghdr& message, void* buffer, const TxDatagram& datagram,
-                   std::uint32_t stamp_flags) noexcept {
+                   std::uint32_t stamp_flags, std::uint32_t transmit_id) noexcept {
     message.msg_control = buffer;
     message.msg_controllen = 0;
     // Replies take whatever route there is; only link-local addresses are tied to an interface.
@@ -121,6 +124,9 @@ void write_control(msghdr& message, void* buffer, const TxDatagram& datagram,
         append(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
     }
     if (stamp_flags != 0) append(message, SOL_SOCKET, SO_TIMESTAMPING, stamp_flags);
+    if (stamp_flags != 0 && transmit_id != 0) {
+        append(message, SOL_SOCKET, kTransmitIdType, transmit_id);
+    }
     if (message.msg_controllen == 0) message.msg_control = nullptr;
 }
 

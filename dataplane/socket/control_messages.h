@@ -32,8 +32,9 @@ inline constexpr std::size_t kSendControlSize = 128;
 inline constexpr std::size_t kReceiveControlSize = 256;
 
 /// Fills message.msg_control (kSendControlSize bytes at `buffer`); none when nothing is needed.
-/// `stamp_flags`: SOF_TIMESTAMPING_TX_*, 0: no stamp for this datagram.
+/// `stamp_flags`: SOF_TIMESTAMPING_TX_*, 0: no stamp for this datagram. `transmit_id`: what its stamp
+/// shall be known by, 0: nothing.
 void write_control(msghdr& message, void* buffer, const TxDatagram& datagram,
-                   std::uint32_t stamp_flags) noexcept;
+                   std::uint32_t stamp_flags, std::uint32_t transmit_id) noexcept;
 
 }  // namespace gnomon

@@ -2,10 +2,9 @@
 
 /// Where in a frame hardware stamps are, and where NTP wants them.
 ///
-/// Interfaces stamp the start of a frame in both directions (IEEE 1588-2019, 7.3.4.1). A receive time of
-/// NTP is that of the frame's end (RFC 9769, section 2.2 has no say; this is chrony's convention, and
-/// what kernel stamps are): both ends of a link, whatever its speed, then add the frame's duration to the
-/// path once. So receive stamps are moved to the end.
+/// Interfaces stamp the start of a frame in both directions (IEEE 1588-2019, 7.3.4.1). A receive time
+/// of NTP is that of the frame's end, as kernels stamp and as chrony has it: both ends of a link,
+/// whatever its speed, then add the frame's duration to the path once. So receive stamps are moved.
 
 #include <cstddef>
 #include <cstdint>

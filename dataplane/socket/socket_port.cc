@@ -27,6 +27,8 @@ constexpr std::size_t kMaxBatch = 64;
 /// An NTP packet of the greatest length with all headers below it, and a byte to see that one is
 /// longer.
 constexpr std::size_t kBufferSize = 1344;
+/// The kernel's own counting begins at zero: a greater id proves that ours was understood.
+constexpr std::uint32_t kFirstTransmitId = 0x1000;
 /// Standard deviation of a stamp that the daemon takes itself: scheduling, mostly.
 constexpr double kDaemonStampVarianceS2 = 1e-5 * 1e-5;
 
@@ -67,6 +69,29 @@ struct SocketPort::Buffers {
         std::array<std::uint8_t, 16> key{};
         std::uint64_t cookie = 0;
     };
+
+    /// What was sent under an id.
+    struct Kept {
+        std::uint32_t id = 0;
+        std::size_t size = 0;
+        SocketAddress remote;
+        std::uint64_t cookie = 0;
+        std::array<std::uint8_t, kBufferSize> bytes;
+    };
+    Kept* kept_slot(std::uint32_t id, std::size_t limit) noexcept {
+        const std::size_t index = (id - kFirstTransmitId) % limit;
+        return id >= kFirstTransmitId && index < kept.size() ? kept[index].get() : nullptr;
+    }
+    void keep(const TxDatagram& datagram, std::uint32_t id, std::size_t limit) {
+        const std::size_t index = (id - kFirstTransmitId) % limit;
+        if (index >= kept.size()) kept.push_back(std::make_unique<Kept>());
+        Kept& slot = *kept[std::min(index, kept.size() - 1)];
+        slot.id = id;
+        slot.size = std::min(datagram.payload.size(), slot.bytes.size());
+        slot.remote = datagram.remote;
+        slot.cookie = datagram.cookie;
+        std::copy_n(datagram.payload.begin(), slot.size, slot.bytes.begin());
+    }
 
     explicit Buffers(const Options& options)
         : messages(options.batch),
@@ -125,6 +150,8 @@ struct SocketPort::Buffers {
     std::vector<Outgoing> outgoing;
     std::vector<mmsghdr> headers;  ///< of `outgoing`
     std::array<Awaited, 64> awaited{};
+    std::vector<std::unique_ptr<Kept>> kept;  ///< a ring that grows to its limit
+    std::uint32_t next_id = kFirstTransmitId;
 };
 
 SysResult<std::unique_ptr<SocketPort>> SocketPort::open(const SocketOptions& socket,
@@ -231,6 +258,7 @@ std::size_t SocketPort::send(std::span<const TxDatagram> datagrams) {
 std::size_t SocketPort::send_chunk(std::span<const TxDatagram> datagrams) {
     mmsghdr* headers = buffers_->headers.data();
     bool finishers = false;
+    std::size_t ids = 0;
     for (std::size_t i = 0; i < datagrams.size(); ++i) {
         const TxDatagram& datagram = datagrams[i];
         Buffers::Outgoing& outgoing = buffers_->outgoing[i];
@@ -244,7 +272,11 @@ std::size_t SocketPort::send_chunk(std::span<const TxDatagram> datagrams) {
         }
         header.msg_iov = &outgoing.io;
         header.msg_iovlen = 1;
-        write_control(header, outgoing.control.data(), datagram, stamp_flags(datagram));
+        const std::uint32_t flags = stamp_flags(datagram);
+        const bool keep = uses_ids() && flags != 0;
+        write_control(header, outgoing.control.data(), datagram, flags,
+                      keep ? buffers_->next_id + static_cast<std::uint32_t>(ids) : 0);
+        if (keep) ++ids;
         finishers = finishers || datagram.finisher != nullptr;
     }
     // From here on every nanosecond is between T3 and the wire.
@@ -255,9 +287,18 @@ std::size_t SocketPort::send_chunk(std::span<const TxDatagram> datagrams) {
         }
     }
     const std::size_t taken = send_messages(datagrams.size());
+    if (ids > 0 && taken < datagrams.size() && last_send_error_ == EINVAL) {
+        // A kernel that does not know the request refuses the datagram.
+        options_.transmit_buffers = 0;
+        return taken + send_chunk(datagrams.subspan(taken));
+    }
     for (std::size_t i = 0; i < taken; ++i) {
         if (datagrams[i].want_stamp && datagrams[i].cookie != 0) {
             buffers_->await(datagrams[i].payload, datagrams[i].cookie);
+        }
+        if (uses_ids() && stamp_flags(datagrams[i]) != 0) {
+            buffers_->keep(datagrams[i], buffers_->next_id, options_.transmit_buffers);
+            if (++buffers_->next_id == 0) buffers_->next_id = kFirstTransmitId;
         }
     }
     return taken;
@@ -309,12 +350,22 @@ std::size_t SocketPort::transmit_stamps(std::span<TxStampReport> out) {
         const ReceivedControl control = parse_control(buffers_->incoming[i].msg_hdr);
         if (control.software.is_zero() && control.hardware_ns == 0) continue;
         const auto udp = udp_in_frame({message.bytes.data(), size});
-        if (!udp) continue;
         TxStampReport& report = out[used];
-        report.payload = udp->payload;
-        report.remote = udp->destination;
-        report.stamp = best_stamp(control, udp->payload.size(), size, now);
-        report.cookie = buffers_->cookie_of(udp->payload);
+        const Buffers::Kept* kept =
+            uses_ids() ? buffers_->kept_slot(control.transmit_id, options_.transmit_buffers)
+                       : nullptr;
+        if (kept != nullptr && kept->id == control.transmit_id) {
+            report.payload = {kept->bytes.data(), kept->size};
+            report.remote = kept->remote;
+            report.cookie = kept->cookie;
+        } else if (udp) {
+            report.payload = udp->payload;
+            report.remote = udp->destination;
+            report.cookie = buffers_->cookie_of(udp->payload);
+        } else {
+            continue;
+        }
+        report.stamp = best_stamp(control, report.payload.size(), size, now);
         if (report.stamp.source != TimestampSource::Daemon) ++used;
     }
     return used;

@@ -54,6 +54,9 @@ public:
         std::size_t send_batch = 8;  ///< datagrams that share one reading of the clock for T3
         ReadClock clock = read_realtime_clock;
         HardwareStampConverter* converter = nullptr;
+        /// Datagrams that are kept to match transmit stamps by id (`maxtxbuffers`), where the kernel
+        /// can do that: for interfaces below which what was sent is not found again.
+        std::size_t transmit_buffers = 0;
     };
 
     static SysResult<std::unique_ptr<SocketPort>> open(const SocketOptions& socket,
@@ -94,6 +97,7 @@ private:
     std::size_t send_chunk(std::span<const TxDatagram> datagrams);
     std::size_t send_messages(std::size_t count);
     std::uint32_t stamp_flags(const TxDatagram& datagram) const noexcept;
+    bool uses_ids() const noexcept { return socket_.transmit_ids && options_.transmit_buffers > 0; }
 
     UdpSocket socket_;
     Options options_;

@@ -50,6 +50,15 @@ void enable_timestamping(const SocketOptions& options, UdpSocket& socket) {
     if (!socket.timestamping) {
         socket.timestamping = set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, flags);
     }
+    if (socket.timestamping && options.transmit_ids) {
+        int current = flags | SOF_TIMESTAMPING_OPT_ID;
+        if (socket.hardware_stamps) {
+            current |= SOF_TIMESTAMPING_RAW_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE |
+                       SOF_TIMESTAMPING_OPT_PKTINFO | SOF_TIMESTAMPING_OPT_TX_SWHW;
+            if (options.always_transmit_stamps) current |= SOF_TIMESTAMPING_TX_HARDWARE;
+        }
+        socket.transmit_ids = set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, current);
+    }
     socket.always_transmit_stamps = socket.timestamping && options.always_transmit_stamps;
     if (!socket.timestamping) set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
 }

@@ -57,6 +57,8 @@ struct SocketOptions {
     bool always_transmit_stamps = false;
     /// Ask for stamps of the network interface too; it must have been told to take them.
     bool hardware_stamps = false;
+    /// Transmit stamps shall carry an id of ours (`maxtxbuffers`; Linux 6.13).
+    bool transmit_ids = false;
     int receive_buffer_bytes = 0;  ///< 0: the system's default
 };
 
@@ -69,6 +71,7 @@ struct UdpSocket {
     bool timestamping = false;
     bool always_transmit_stamps = false;
     bool hardware_stamps = false;
+    bool transmit_ids = false;
 };
 
 /// Errors name the address and, where it is known, the usual cause:

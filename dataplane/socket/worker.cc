@@ -90,6 +90,7 @@ UdpSocket second_handle(const UdpSocket& socket) noexcept {
     second.timestamping = socket.timestamping;
     second.always_transmit_stamps = socket.always_transmit_stamps;
     second.hardware_stamps = socket.hardware_stamps;
+    second.transmit_ids = socket.transmit_ids;
     return second;
 }
 

@@ -70,6 +70,7 @@ SysResult<std::unique_ptr<SocketPort>> SocketNetwork::open_port(const SocketOpti
     SocketPort::Options port_options;
     port_options.batch = batch;
     port_options.converter = options_.converter;
+    port_options.transmit_buffers = static_cast<std::size_t>(config_.timestamping.max_tx_buffers);
     return SocketPort::open(options, port_options);
 }
 
@@ -82,6 +83,7 @@ SocketOptions SocketNetwork::client_options(const SocketAddress& remote) const {
     options.device = config_.client.bind_device;
     options.dscp = config_.client.dscp;
     options.hardware_stamps = options_.hardware_stamps;
+    options.transmit_ids = config_.timestamping.max_tx_buffers > 0;
     return options;
 }
 
@@ -165,6 +167,7 @@ SocketOptions SocketNetwork::server_options(Family family) const {
     options.dscp = config_.client.dscp;
     options.broadcast = true;
     options.hardware_stamps = options_.hardware_stamps;
+    options.transmit_ids = config_.timestamping.max_tx_buffers > 0;
     return options;
 }
 
@@ -172,7 +175,10 @@ SysResult<void> SocketNetwork::open_server(Family family) {
     // A family that the host does not have is not an error: the other one serves.
     if (!family_enabled(family) || config_.server.port == 0) return {};
     if (options_.server_threads != nullptr) {
-        return options_.server_threads->open(server_options(family));
+        // Workers have no converter: the clocks belong to the control loop.
+        SocketOptions socket = server_options(family);
+        socket.hardware_stamps = false;
+        return options_.server_threads->open(socket);
     }
     std::unique_ptr<SocketPort>& server = server_[index_of(family)];
     if (server) return {};
