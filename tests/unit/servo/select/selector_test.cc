@@ -298,6 +298,29 @@ TEST(Selector, DistantOrDifferentSourceIsNotCombinedForAWhile) {
     EXPECT_EQ(updates, 31);
 }
 
+TEST(Selector, SourceApartFromThoseThatAgreeIsShownAsDifferentAndDoesNotPull) {
+    Selector selector({});
+    std::vector<Candidate> c = {source(1, 0, 0.01), source(2, 2e-6, 0.01), source(3, 1e-6, 0.01),
+                                source(4, 2e-3, 0.01)};
+    const SelectionResult& r = selector.select(c, kNow, 1);
+    EXPECT_EQ(letters(r), "*++D");
+    ASSERT_TRUE(r.update);
+    EXPECT_NEAR(r.update->estimate.offset_s, 1e-6, 2e-6);
+}
+
+TEST(Selector, FollowersOfOneServerDoNotOutvoteIndependentSources) {
+    const auto offset_with = [](std::uint32_t reference) {
+        Selector selector({});
+        std::vector<Candidate> c = {source(1, 0, 0.01), source(2, 2e-6, 0.01),
+                                    source(3, 2e-3, 0.01), source(4, 2e-3, 0.01),
+                                    source(5, 2.002e-3, 0.01)};
+        for (std::size_t i = 2; i < c.size(); ++i) c[i].reference = RefId{reference};
+        return selector.select(c, kNow, 1).update->estimate.offset_s;
+    };
+    EXPECT_GT(offset_with(0), 1.5e-3);
+    EXPECT_LT(offset_with(0xc0000201), 5e-4);
+}
+
 TEST(Selector, ZeroCombineLimitUsesTheSelectedSourceOnly) {
     SelectorConfig config;
     config.combine_limit = 0;
