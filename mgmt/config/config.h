@@ -84,6 +84,20 @@ struct SmoothTimeConfig {
     bool leap_only = false;
 };
 
+/// `tempcomp` (CLK-14, CLK-15): a sensor, and what its temperature does to the oscillator.
+struct TempCompConfig {
+    std::string file;  ///< Empty: off.
+    double interval_s = 1.0;
+    bool learn = false;
+    std::string points_file;  ///< Empty: the parabola, ppm.
+    double t0 = 0.0;
+    double k0 = 0.0;
+    double k1 = 0.0;
+    double k2 = 0.0;
+
+    friend bool operator==(const TempCompConfig&, const TempCompConfig&) = default;
+};
+
 /// The system clock (CLK).
 struct ClockConfig {
     enum class LeapMode : std::uint8_t { System, Step, Slew, Ignore };
@@ -102,6 +116,7 @@ struct ClockConfig {
     double max_drift_ppm = 100000.0;
     double max_update_skew_ppm = 1000.0;
     double max_slew_rate_ppm = 1e6 / 12.0;
+    TempCompConfig temp_comp;
 };
 
 /// `local` (SRV-11 … SRV-17): being a reference without sources.

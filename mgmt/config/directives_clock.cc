@@ -30,6 +30,31 @@ void parse_driftfile(C c) {
     c.config.clock.drift_file_interval_s = interval_s;
 }
 
+void parse_tempcomp(C c) {
+    if (!c.args.expect(3, 6)) return;
+    Reporter& report = c.args.report();
+    TempCompConfig sensor;
+    sensor.file = c.args[0].text;
+    bool ok = report.read_double(c.args[1], sensor.interval_s, kNotNegative);
+    if (c.args.count() == 6) {
+        ok = report.read_double(c.args[2], sensor.t0, kAnyNumber) && ok;
+        ok = report.read_double(c.args[3], sensor.k0, kAnyNumber) && ok;
+        ok = report.read_double(c.args[4], sensor.k1, kAnyNumber) && ok;
+        ok = report.read_double(c.args[5], sensor.k2, kAnyNumber) && ok;
+    } else if (c.args.count() != 3) {
+        report.error(c.args.directive(),
+                     "tempcomp needs T0 K0 K1 K2, the name of a file, or learn");
+        return;
+    } else if (equal_ignoring_case(c.args[2].text, "learn")) {
+        sensor.learn = true;
+    } else {
+        sensor.points_file = c.args[2].text;
+    }
+    if (!ok) return;
+    if (sensor.interval_s <= 0.0) sensor.interval_s = 1.0;
+    c.config.clock.temp_comp = sensor;
+}
+
 void parse_fallbackdrift(C c) {
     int min = 0;
     int max = 0;
@@ -156,8 +181,8 @@ DirectiveGroup clock_directives() {
              [](C c) { c.args.take_double(c.config.clock.max_update_skew_ppm, kNotNegative); }},
             {"maxslewrate", "PPM", "CLK-13",
              [](C c) { c.args.take_double(c.config.clock.max_slew_rate_ppm, kNotNegative); }},
-            {"tempcomp", "FILE SECONDS T0 K0 K1 K2 | FILE SECONDS POINTSFILE", "CLK-14, CLK-15",
-             nullptr, Support::NotYet, Severity::Error, "the frequency would not be compensated"},
+            {"tempcomp", "FILE SECONDS T0 K0 K1 K2 | FILE SECONDS POINTSFILE | FILE SECONDS learn",
+             "CLK-14, CLK-15", parse_tempcomp},
         }};
 }
 

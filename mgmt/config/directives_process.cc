@@ -21,7 +21,7 @@ const std::vector<LogType>& log_type_table() {
         {{"tracking", "", "LOG-05"}, &LogConfig::tracking},
         {{"rtc", "", "LOG-06", Support::NotYet}, &LogConfig::rtc},
         {{"refclocks", "", "LOG-07"}, &LogConfig::refclocks},
-        {{"tempcomp", "", "LOG-08", Support::NotYet}, &LogConfig::tempcomp},
+        {{"tempcomp", "", "LOG-08"}, &LogConfig::tempcomp},
     };
     return kTypes;
 }

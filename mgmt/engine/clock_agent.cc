@@ -1,5 +1,6 @@
 #include "mgmt/engine/clock_agent.h"
 
+#include <algorithm>
 #include <cmath>
 #include <variant>
 
@@ -101,7 +102,11 @@ TrackingRecord row_of(const TrackingLogRecord& record, const ClockListener& list
 
 ClockAgent::ClockAgent(const Config& config, const Services& services, const EngineOptions& options,
                        ClockListener& listener)
-    : config_(config), services_(services), options_(options), listener_(listener) {
+    : config_(config),
+      services_(services),
+      options_(options),
+      listener_(listener),
+      temperature_(config.clock.temp_comp, services) {
     precision_s_ =
         config.clock.precision_s > 0.0 ? config.clock.precision_s : options.measured_precision_s;
     precision_log2_ = static_cast<Log2Seconds>(std::lround(std::log2(precision_s_)));
@@ -125,7 +130,21 @@ void ClockAgent::start(const Now& now) {
             discipline_->set_mode(DisciplineMode::PrintOnce);
             break;
     }
+    temperature_.start(now.mono);
+    read_temperature(now);
     settle(now);
+}
+
+void ClockAgent::read_temperature(const Now& now) {
+    if (!temperature_.is_due(now.mono)) return;
+    // All that the frequency takes, while somebody measures it.
+    std::optional<double> correction;
+    if (discipline_->is_measured(now.mono)) {
+        correction = discipline_->frequency().ratio() + temperature_.compensation();
+    }
+    if (const auto compensation = temperature_.read(now.mono, to_utc(now.system), correction)) {
+        discipline_->set_temperature_compensation(instant_of(now), *compensation);
+    }
 }
 
 std::optional<DriftRecord> ClockAgent::load_drift_file() {
@@ -182,12 +201,14 @@ void ClockAgent::begin_turn(const Now& now) {
 
 void ClockAgent::handle_timeout(const Now& now) {
     discipline_->handle_timeout(instant_of(now));
+    read_temperature(now);
     settle(now);
 }
 
 MonoTime ClockAgent::next_timeout(const Now& now) const {
     if (!discipline_) return MonoTime::max();
-    return now.mono + discipline_->next_timeout(instant_of(now));
+    return std::min(now.mono + discipline_->next_timeout(instant_of(now)),
+                    temperature_.next_timeout());
 }
 
 void ClockAgent::shutdown(const Now& now) {
@@ -330,6 +351,7 @@ void ClockAgent::deliver(const DisciplineEvent& event) {
         Event operator()(const NoSuitableSource& e) const { return e; }
         Event operator()(const ClockStepped& e) const { return e; }
         Event operator()(const AdjustmentInvalid& e) const { return e; }
+        Event operator()(const FallbackDriftUsed& e) const { return e; }
         Event operator()(const LeapEvent& e) const { return e; }
         Event operator()(const TaiOffsetSet& e) const { return e; }
         Event operator()(const SmoothingChanged& e) const { return e; }

@@ -10,6 +10,7 @@
 #include "mgmt/config/config.h"
 #include "mgmt/engine/engine.h"
 #include "mgmt/engine/services.h"
+#include "mgmt/engine/temperature_input.h"
 #include "servo/discipline/discipline.h"
 #include "servo/units/server_state.h"
 
@@ -77,6 +78,7 @@ public:
 private:
     std::optional<DriftRecord> load_drift_file();
     void load_leap_table();
+    void read_temperature(const Now& now);
     void write_drift_file(const DriftRecord& record);
     /// Executes commands and delivers adjustments and events until nothing is left.
     void settle(const Now& now);
@@ -92,6 +94,7 @@ private:
     double precision_s_;
     Log2Seconds precision_log2_;
     std::optional<Discipline> discipline_;
+    TemperatureInput temperature_;
     ServerState state_;
     double mono_offset_s_ = 0.0;
     std::uint32_t mono_epoch_ = 0;

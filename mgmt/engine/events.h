@@ -202,11 +202,6 @@ struct InitialFrequency {
 struct FrequencyLimited {
     double requested_ppm = 0.0;
 };
-/// Frequency of the system clock is within limits or not: `fallbackdrift` came into force.
-struct FallbackDriftUsed {
-    double frequency_ppm = 0.0;
-    int interval_log2_s = 0;
-};
 /// Where leap seconds are known from, or that it is of no use.
 struct LeapTableStatus {
     enum class Kind : std::uint8_t { ListUsed, ListUnreadable, ListExpired, ZoneUsed, ZoneInvalid };
@@ -320,6 +315,25 @@ struct SelectionRecord {
     double high_s = 0.0;
 };
 
+/// What is wrong with `tempcomp`'s files; of the sensor once, until it is right again.
+struct TemperatureProblem {
+    enum class Kind : std::uint8_t {
+        Unreadable,   ///< no file, or no number in it
+        Implausible,  ///< no temperature that a coefficient can be learned from
+        Excessive,    ///< the compensation `value` (ppm) is not sane
+        BadPoints,    ///< no compensation at all
+    };
+    Kind kind = Kind::Unreadable;
+    std::string file;
+    double value = 0.0;
+};
+/// tempcomp.log: every reading that was good.
+struct TemperatureRecord {
+    UtcTime at;
+    double temperature = 0.0;  ///< in the sensor's unit
+    double compensation_ppm = 0.0;
+};
+
 /// refclocks.log: every sample of a driver, and what several of them were merged into.
 struct RefclockRecord {
     UtcTime at;
@@ -333,17 +347,16 @@ struct RefclockRecord {
     double dispersion_s = 0.0;
 };
 
-using Event =
-    std::variant<SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound,
-                 OnlineChanged, SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded,
-                 AllSourcesReset, SampleDroppedAtLeap, SourceSelected, CannotSynchronise,
-                 OrphanRefIdUnknown, FalsetickerDetected, SourceUnacceptable, ClockWrong,
-                 ClockStepped, ClockStepFailed, ClockControlFailed, ClockChangeMail, InitialOffset,
-                 NoSuitableSource, AdjustmentInvalid, TimeJumpDetected, MaxChangeExceeded,
-                 FrequencyRead, DriftFileUnreadable, InitialFrequency, FrequencyLimited,
-                 FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged,
-                 LocalModeChanged, ParameterChanged, ManualAdjustment, DumpFileLoaded,
-                 FileWriteFailed, ServerSocketFailed, MeasurementRecord, StatisticsRecord,
-                 TrackingRecord, SelectionRecord, RefclockProblem, RefclockRecord>;
+using Event = std::variant<
+    SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound, OnlineChanged,
+    SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded, AllSourcesReset,
+    SampleDroppedAtLeap, SourceSelected, CannotSynchronise, OrphanRefIdUnknown, FalsetickerDetected,
+    SourceUnacceptable, ClockWrong, ClockStepped, ClockStepFailed, ClockControlFailed,
+    ClockChangeMail, InitialOffset, NoSuitableSource, AdjustmentInvalid, TimeJumpDetected,
+    MaxChangeExceeded, FrequencyRead, DriftFileUnreadable, InitialFrequency, FrequencyLimited,
+    FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged, LocalModeChanged,
+    ParameterChanged, ManualAdjustment, DumpFileLoaded, FileWriteFailed, ServerSocketFailed,
+    MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord, RefclockProblem,
+    RefclockRecord, TemperatureProblem, TemperatureRecord>;
 
 }  // namespace gnomon

@@ -112,6 +112,11 @@ std::string selection_row(const SelectionRecord& record) {
                        record.score, record.last_sample_ago_s, -record.high_s, -record.low_s);
 }
 
+std::string temperature_row(const TemperatureRecord& record) {
+    return fmt::format("{} {:11.4e} {:11.4e}", log_time(record.at), record.temperature,
+                       record.compensation_ppm);
+}
+
 std::string refclock_row(const RefclockRecord& record) {
     const std::string head =
         fmt::format("{}.{:06} {:<5}", log_time(record.at), record.at.to_timespec().tv_nsec / 1000,
@@ -165,6 +170,8 @@ void LogFiles::write(const Event& event) {
         if (enabled(Kind::Selection)) append(Kind::Selection, selection_row(*selection));
     } else if (const auto* refclock = std::get_if<RefclockRecord>(&event)) {
         if (enabled(Kind::Refclocks)) append(Kind::Refclocks, refclock_row(*refclock));
+    } else if (const auto* temperature = std::get_if<TemperatureRecord>(&event)) {
+        if (enabled(Kind::Tempcomp)) append(Kind::Tempcomp, temperature_row(*temperature));
     }
 }
 

@@ -29,7 +29,6 @@ public:
 
     /// Rows of other drivers. `row` is the whole line.
     void write_rtc(std::string_view row) { append(Kind::Rtc, row); }
-    void write_tempcomp(std::string_view row) { append(Kind::Tempcomp, row); }
 
     /// Closes all files; the next rows open new ones (`cyclelogs`).
     void cycle();
@@ -70,5 +69,6 @@ std::string statistics_row(const StatisticsRecord& record);
 std::string tracking_row(const TrackingRecord& record);
 std::string selection_row(const SelectionRecord& record);
 std::string refclock_row(const RefclockRecord& record);
+std::string temperature_row(const TemperatureRecord& record);
 
 }  // namespace gnomon

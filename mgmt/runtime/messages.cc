@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "servo/discipline/temperature.h"
+
 namespace gnomon {
 
 namespace {
@@ -150,6 +152,20 @@ struct Words {
     Text operator()(const FrequencyLimited& e) const {
         return warning("Frequency {:.1f} ppm exceeds allowed maximum", e.requested_ppm);
     }
+    Text operator()(const TemperatureProblem& e) const {
+        using Kind = TemperatureProblem::Kind;
+        switch (e.kind) {
+            case Kind::Unreadable: return warning("Could not read temperature from {}", e.file);
+            case Kind::Implausible:
+                return warning("Temperature {:.3f} of {} is implausible", e.value, e.file);
+            case Kind::Excessive:
+                return warning(
+                    "Temperature compensation of {:.3f} ppm exceeds sanity limit of {:.1f}",
+                    e.value, kMaxTemperatureCompensation * 1e6);
+            case Kind::BadPoints: return error("Could not read tempcomp points from {}", e.file);
+        }
+        return std::nullopt;
+    }
     Text operator()(const FallbackDriftUsed& e) const {
         return debug("Using fallback drift of {:.3f} ppm (interval 2^{} s)", e.frequency_ppm,
                      e.interval_log2_s);
@@ -211,6 +227,7 @@ struct Words {
     // what to say about it.
     Text operator()(const MeasurementRecord&) const { return std::nullopt; }
     Text operator()(const RefclockRecord&) const { return std::nullopt; }
+    Text operator()(const TemperatureRecord&) const { return std::nullopt; }
     Text operator()(const StatisticsRecord&) const { return std::nullopt; }
     Text operator()(const TrackingRecord&) const { return std::nullopt; }
     Text operator()(const SelectionRecord&) const { return std::nullopt; }

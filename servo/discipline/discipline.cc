@@ -105,9 +105,10 @@ void Discipline::handle_timeout(Instant now) {
     if (leap_start_ && now.system >= *leap_start_) start_leap(now);
     if (leap_end_ && now.mono >= *leap_end_) end_leap(now);
     if (fallback_.deadline() && now.mono >= *fallback_.deadline()) {
-        set_frequency(now, fallback_.expire());
+        use_fallback(now, fallback_.expire());
         set_unsynchronised(now);
     }
+    if (holdover_at_ && now.mono >= *holdover_at_) continue_holdover(now);
 }
 
 Duration Discipline::next_timeout(Instant now) const {
@@ -115,6 +116,7 @@ Duration Discipline::next_timeout(Instant now) const {
     if (leap_start_) next = std::min(next, *leap_start_ - now.system);
     if (leap_end_) next = std::min(next, *leap_end_ - now.mono);
     if (fallback_.deadline()) next = std::min(next, *fallback_.deadline() - now.mono);
+    if (holdover_at_) next = std::min(next, *holdover_at_ - now.mono);
     return std::max(next, Duration::zero());
 }
 
@@ -167,6 +169,7 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
     root_dispersion_s_ = update.root_dispersion_s;
     offset_sd_s_ = estimate.offset_sd_s;
     frequency_sd_ = estimate.frequency_sd;
+    wander_ = update.wander;
     last_update_ = now.mono;
     // After a gap the next update will not be as long in coming.
     const double horizon_s =
@@ -203,9 +206,11 @@ void Discipline::remember_update(Instant now, double offset_s, Duration interval
     if (fallback_.enabled() && synchronised_) {
         fallback_.update(frequency_, interval);
         if (const auto correction = fallback_.schedule(now.mono, Duration::zero())) {
-            set_frequency(now, *correction);
+            use_fallback(now, *correction);
         }
     }
+
+    start_holdover_timer(now, interval);
 
     // Follows the first decreasing offsets at once, and averages from the first increase on.
     const double square_s2 = offset_s * offset_s;
@@ -236,7 +241,7 @@ void Discipline::set_unsynchronised(Instant now) {
     if (fallback_.enabled()) {
         const Duration unsynchronised = last_update_ ? now.mono - *last_update_ : Duration::max();
         if (const auto correction = fallback_.schedule(now.mono, unsynchronised)) {
-            set_frequency(now, *correction);
+            use_fallback(now, *correction);
         }
     }
     clear_leap_status(now);
@@ -439,6 +444,7 @@ void Discipline::broadcast(const ClockAdjustment& adjustment, Instant now) {
     if (!reference_time_.is_zero()) reference_time_ += adjustment.shift(reference_time_);
     if (adjustment.kind == ClockAdjustment::Kind::UnknownStep) {
         last_update_.reset();
+        holdover_at_.reset();
         set_unsynchronised(now);
     }
     // After a jump the next leap second may be on another day.

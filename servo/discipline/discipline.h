@@ -23,6 +23,7 @@
 #include "servo/discipline/discipline_types.h"
 #include "servo/discipline/drift_file.h"
 #include "servo/discipline/fallback_drift.h"
+#include "servo/discipline/frequency_trend.h"
 #include "servo/discipline/leap_table.h"
 #include "servo/discipline/ntp_clock.h"
 #include "servo/discipline/smoothing.h"
@@ -49,6 +50,8 @@ public:
     Frequency frequency() const noexcept { return frequency_; }
     double skew() const noexcept { return skew_; }
     bool synchronised() const noexcept { return synchronised_; }
+    /// Updates come as regularly as before: `frequency()` is that of our oscillator now.
+    bool is_measured(MonoTime now) const noexcept;
 
     // --- inputs ----------------------------------------------------------------------------------
     /// First call of every wake-up. True if somebody else moved the clock: an `UnknownStep` is
@@ -156,6 +159,12 @@ private:
     void end_mode(bool success);
     Frequency compensated(Frequency correction) const noexcept;
 
+    // discipline_holdover.cc
+    void use_fallback(Instant now, Frequency correction);
+    void start_holdover_timer(Instant now, Duration interval);
+    void continue_holdover(Instant now);
+    double holdover_dispersion_s(double age_s) const noexcept;
+
     // discipline_leap.cc
     void update_leap_status(Instant now, Leap leap, bool reset);
     void clear_leap_status(Instant now);
@@ -200,6 +209,7 @@ private:
     double root_dispersion_s_ = 1.0;
     double offset_sd_s_ = 0.0;
     double frequency_sd_ = 0.0;
+    double wander_ = 0.0;
     std::optional<MonoTime> last_update_;
     double last_update_interval_s_ = 0.0;
     double last_offset_s_ = 0.0;
@@ -209,6 +219,12 @@ private:
     MonoTime unsynchronised_since_;
     std::optional<MonoTime> last_reference_adjustment_;
     int reference_adjustments_ = 0;
+
+    // Holdover: what the frequency takes on beyond the last update.
+    FrequencyTrend trend_;
+    std::optional<MonoTime> holdover_at_;
+    Frequency holdover_base_;
+    double holdover_change_ = 0.0;  ///< in force, s/s
 
     // The local reference.
     bool local_activated_ = false;

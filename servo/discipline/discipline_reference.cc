@@ -28,7 +28,8 @@ double Discipline::dispersion_rate() const noexcept {
 
 double Discipline::root_dispersion_s(UtcTime t) const noexcept {
     if (reference_time_.is_zero()) return 1.0;
-    return root_dispersion_s_ + std::fabs((t - reference_time_).to_seconds()) * dispersion_rate();
+    const double age_s = std::fabs((t - reference_time_).to_seconds());
+    return root_dispersion_s_ + age_s * dispersion_rate() + holdover_dispersion_s(age_s);
 }
 
 void Discipline::update_sync_status(UtcTime now) {
@@ -121,7 +122,10 @@ ServerState Discipline::server_state(Instant now, std::uint32_t random, bool smo
             state.ref_id = ref_id_;
             state.reference_time = reference_time_;
             state.root_delay_s = root_delay_s_;
-            state.root_dispersion_s = root_dispersion_s_;
+            // What does not grow linearly is as of now.
+            state.root_dispersion_s =
+                root_dispersion_s_ + holdover_dispersion_s(std::fabs(
+                                         (to_utc(now.system) - reference_time_).to_seconds()));
             state.dispersion_rate = dispersion_rate();
             break;
         case Served::From::Local:

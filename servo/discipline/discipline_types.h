@@ -157,6 +157,12 @@ struct AdjustmentInvalid {
 struct FrequencyClamped {
     double frequency_ppm = 0.0;
 };
+/// `fallbackdrift` came into force: the frequency is now the average over 2^interval_log2_s seconds;
+/// chrony's sign.
+struct FallbackDriftUsed {
+    double frequency_ppm = 0.0;
+    int interval_log2_s = 0;
+};
 /// Somebody else moved the clock: "Forward/Backward time jump detected!".
 struct TimeJump {
     Duration by;
@@ -214,7 +220,7 @@ using DisciplineEvent =
     std::variant<ClockWrong, ClockChangeMail, InitialOffset, NoSuitableSource, ModeEnded,
                  ClockStepped, StepFailed, ChangeTooLarge, AdjustmentInvalid, FrequencyClamped,
                  TimeJump, LeapEvent, TaiOffsetSet, LeapTableExpired, SmoothingChanged,
-                 LocalReferenceChanged, WriteDriftFile, TrackingLogRecord>;
+                 LocalReferenceChanged, FallbackDriftUsed, WriteDriftFile, TrackingLogRecord>;
 
 /// What `tracking` shows. Signs as chronyc's protocol has them where noted.
 struct DisciplineReport {

@@ -60,7 +60,7 @@ std::optional<Frequency> FallbackDrift::schedule(MonoTime now, Duration unsynchr
 
     std::optional<Frequency> correction;
     if (best > next_log2_) {
-        next_log2_ = best;
+        next_log2_ = used_log2_ = best;
         correction = Frequency::from_ratio(average(best).correction);
     }
     if (waiting != 0) {
@@ -73,6 +73,7 @@ std::optional<Frequency> FallbackDrift::schedule(MonoTime now, Duration unsynchr
 Frequency FallbackDrift::expire() noexcept {
     GNOMON_ASSERT(deadline_.has_value());
     deadline_.reset();
+    used_log2_ = next_log2_;
     return Frequency::from_ratio(average(next_log2_).correction);
 }
 

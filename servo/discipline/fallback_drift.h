@@ -31,6 +31,8 @@ public:
     std::optional<MonoTime> deadline() const noexcept { return deadline_; }
     /// The deadline has passed: the correction to apply. The clock is unsynchronised now.
     Frequency expire() noexcept;
+    /// log2 s of the average that is in use, after a correction was returned.
+    int used_log2() const noexcept { return used_log2_; }
 
 private:
     struct Average {
@@ -42,6 +44,7 @@ private:
     int min_log2_ = 0;
     int max_log2_ = 0;
     std::vector<Average> averages_;
+    int used_log2_ = 0;
     int next_log2_ = 0;  ///< in use or scheduled; 0: none since the last update
     std::optional<MonoTime> deadline_;
 };

@@ -82,6 +82,7 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.proven = hard_interval(history_, reference);
     data.interval_offset_s = best.offset_s + age_s * data.reference.frequency;
     data.skew = line.skew;
+    if (const auto noise = this->noise()) data.wander = noise->wander;
     data.first_sample = history_.oldest().at;
     data.last_sample = reference;
     data.samples = history_.count();

@@ -67,6 +67,7 @@ struct SelectionData {
     /// Offset of the best sample, carried to the time asked for: centre of the interval.
     double interval_offset_s = 0.0;
     double skew = 0.0;
+    double wander = 0.0;  ///< of our oscillator as learned here, s/s per √s; 0: unknown
     UtcTime first_sample;
     UtcTime last_sample;
     int samples = 0;

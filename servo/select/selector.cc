@@ -464,6 +464,7 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
     ClockUpdate update;
     update.estimate = combined.estimate;
     update.skew = combined.skew;
+    update.wander = peer_data.wander;
     update.root_delay_s = peer_data.root_delay_s;
     update.root_dispersion_s = advertised_dispersion_s(peer_data, combined.estimate);
     update.leap = voted_leap(candidates);

@@ -148,6 +148,7 @@ struct ClockUpdate {
     double root_delay_s = 0.0;
     double root_dispersion_s = 0.0;  ///< at `estimate.at`
     double skew = 0.0;               ///< s/s
+    double wander = 0.0;             ///< learned of our oscillator, s/s per √s; 0: unknown
     Leap leap = Leap::Normal;        ///< voted by the majority
     Stratum stratum = 0;             ///< of the selected source
     RefId ref_id;                    ///< by which our clients know the selected source

@@ -125,6 +125,19 @@ const std::vector<Good>& good_lines() {
          }},
         {"maxclockerror 10", [](C c) { return c.clock.max_clock_error_ppm == 10.0; }},
         {"maxdistance 1", [](C c) { return c.selection.max_distance_s == 1.0; }},
+        {"tempcomp /t 30 26000 0.0 0.000183 1e-9",
+         [](C c) {
+             const TempCompConfig& t = c.clock.temp_comp;
+             return t.file == "/t" && t.interval_s == 30.0 && t.t0 == 26000.0 && t.k0 == 0.0 &&
+                    t.k1 == 0.000183 && t.k2 == 1e-9 && !t.learn;
+         }},
+        {"tempcomp /t 0 /points",
+         [](C c) {
+             const TempCompConfig& t = c.clock.temp_comp;
+             return t.points_file == "/points" && t.interval_s == 1.0 && !t.learn;
+         }},
+        {"tempcomp /t 30 learn",
+         [](C c) { return c.clock.temp_comp.learn && c.clock.temp_comp.points_file.empty(); }},
         {"maxdrift 500", [](C c) { return c.clock.max_drift_ppm == 500.0; }},
         {"maxjitter 0.1", [](C c) { return c.selection.max_jitter_s == 0.1; }},
         {"maxsamples 20", [](C c) { return c.selection.max_samples == 20; }},
@@ -321,10 +334,9 @@ TEST(Directives, ValuesThatChronyClampsAreClampedWithAWarning) {
 }
 
 TEST(Directives, NotYetIsAnErrorWhereTimeOrTrustWouldChange) {
-    for (const char* text :
-         {"refclock RTC /dev/rtc0", "broadcast 60 192.0.2.255", "initstepslew 30 a", "ptpport 319",
-          "rtcfile /r", "tempcomp /t 30 26000 0.0 0.000183 0.0", "ntsservercert /c",
-          "ntsserverkey /k", "ntpsigndsocket /s", "server a nts"}) {
+    for (const char* text : {"refclock RTC /dev/rtc0", "broadcast 60 192.0.2.255",
+                             "initstepslew 30 a", "ptpport 319", "rtcfile /r", "ntsservercert /c",
+                             "ntsserverkey /k", "ntpsigndsocket /s", "server a nts"}) {
         EXPECT_TRUE(has_errors(parse_text(text).diagnostics)) << text;
     }
 }

@@ -409,6 +409,10 @@ TEST(Discipline, FallbackDriftTakesOverWithTheAverage) {
     machine.run(Duration::from_s(100));
     EXPECT_NE(machine.discipline.frequency().ppm(), last_ppm);
     EXPECT_LT(std::fabs(machine.discipline.frequency().ppm()), 1.0);
+    const auto used = machine.take<FallbackDriftUsed>();
+    ASSERT_FALSE(used.empty());
+    EXPECT_EQ(used.front().interval_log2_s, 6);
+    EXPECT_EQ(used.back().frequency_ppm, -machine.discipline.frequency().ppm());
 }
 
 }  // namespace
