@@ -368,6 +368,8 @@ double Discipline::steering_area_s2(const Estimate& estimate, double remaining_s
                                     double interval_s) const noexcept {
     SteeringConfig config;
     const double slower = config_.correction_time_ratio / kUsualCorrectionTimeRatio;
+    // Whoever configures slower corrections means those of `corrtimeratio`.
+    if (slower > 1.0) return correction_area_s2(estimate.offset_sd_s, interval_s);
     config.frequency_weight *= slower;
     config.max_intervals *= slower;
     return std::fabs(remaining_s) *

@@ -92,7 +92,11 @@ double EmgBank::observe(Model& m, int shape, Way way, const EmgObservation& obse
     noise.tail_share =
         queueing.tail_rate +
         queueing.congested * std::max(config_.tail_persistence - queueing.tail_rate, 0.0);
-    noise.tail_s = std::max(queueing.tail_s, kMinTail * std::sqrt(noise.gauss_s2));
+    // How late both ways are together does not depend on the clock, so the sample itself may say how
+    // long its tail is.
+    const double excess_s = observation.round_trip_s() - 2.0 * m.base_before_s;
+    noise.tail_s =
+        std::max({queueing.tail_s, kMinTail * std::sqrt(noise.gauss_s2), 0.5 * excess_s});
     // Being a little early is for the filter to learn from: its edge was in the wrong place.
     const double observed_s = forward ? observation.forward_s : observation.backward_s;
     const double jitter_s = std::max(scale.jitter_s, std::sqrt(noise.gauss_s2));
@@ -155,6 +159,7 @@ void EmgBank::step(const EmgObservation& observation, double d_s, const EmgScale
         Model& m = models_[i];
         const int shape = i / kEmgWanders;
         if (d_s > 0.0) m.filter.predict(d_s, wanders_[i % kEmgWanders], config_.white_fm, base_s2);
+        m.base_before_s = m.filter.mean()(2);
         if (shape == kResidualShape) {
             evidence[i] = observe_offset(m, observation, scale);
         } else {
@@ -175,6 +180,15 @@ void EmgBank::step(const EmgObservation& observation, double d_s, const EmgScale
     log_evidence_ += best + std::log(std::max(likelihood, 1e-300));
     weigh();
     mix();
+    revive();
+}
+
+/// Whoever is out of the question follows the others, and need not find back by itself when the
+/// oscillator or the noise becomes what it stands for.
+void EmgBank::revive() noexcept {
+    for (Model& m : models_) {
+        if (m.log_weight <= -config_.max_evidence_gap) m.filter.assume(mean_, covariance_);
+    }
 }
 
 void EmgBank::weigh() noexcept {

@@ -127,6 +127,7 @@ private:
         EmgFilter filter;
         Queueing forward;
         Queueing backward;
+        double base_before_s = 0.0;  ///< D before the measurement that is being taken in
         double log_weight = 0.0;
         double weight = 1.0 / kModels;
     };
@@ -141,6 +142,7 @@ private:
     void learn(Queueing& queueing, const EmgPosterior& posterior,
                const EmgScale& scale) const noexcept;
     void weigh() noexcept;
+    void revive() noexcept;
     void mix() noexcept;
 
     EmgConfig config_;

@@ -29,8 +29,11 @@ struct EmgConfig {
     /// No model falls farther than this behind the best, nepers: it must be able to come back.
     double max_evidence_gap = 30.0;
 
-    /// One sigma of the frequency before anything is known, s/s.
+    /// Frequency before anything is known, one sigma, s/s: that of a crystal, whatever the daemon
+    /// already corrects (drift file) taken off; and, rarely, anything (a badly calibrated counter).
+    double ordinary_frequency_sd = 1e-4;
     double initial_frequency_sd = 0.1;
+    double odd_frequency_share = 0.01;
     /// Random walk of the base delay, per measurement, as a part of the one-way jitter.
     double base_wander = 1e-4;
 

@@ -14,11 +14,19 @@ constexpr bool is_rerun_count(int n) { return n == 24 || n == 32 || n == 48 || n
 /// Up to here the line is the estimate, from there on the bank alone.
 constexpr int kLineOnly = 3;
 constexpr int kBankOnly = 8;
+/// Variance of a line of so few points, as a multiple of what it claims.
+constexpr double kFewResiduals = 9.0;
 
 /// Nobody's stamps are better than a third of a nanosecond.
 constexpr double kMinVariance_s2 = 1e-19;
 /// Rounding of offset and delay as doubles.
 constexpr double kRounding = 2.3e-16;
+
+/// When the line contradicts the bank.
+constexpr int kLineSamples = 4;
+constexpr double kLineSkews = 2.0;
+constexpr double kLineSigmas = 5.0;
+constexpr int kContradictionsToRestart = 2;
 
 constexpr double kImpossibleSigmas = 5.0;
 constexpr int kImpossibleToOpen = 3;
@@ -31,10 +39,26 @@ double own_variance(double variance_s2) noexcept {
     return std::isfinite(variance_s2) ? std::max(variance_s2, 0.0) : 0.0;
 }
 
-EmgObservation observation_of(const Sample& sample, double precision_s) noexcept {
+bool asymmetry_is_known(const SampleHistory& history) noexcept {
+    return history.config().asymmetry && *history.config().asymmetry != 0.0;
+}
+
+/// What counts as the round trip. Whoever configures which share of the jitter is on which way takes
+/// it out of the offset, and there is none left in the delay.
+double round_trip_of(const Sample& sample, const SampleHistory& history) noexcept {
+    return asymmetry_is_known(history) ? history.min_delay_s() : sample.peer_delay_s;
+}
+
+EmgObservation observation_of(const Sample& sample, const SampleHistory& history) noexcept {
+    const double round_trip_s = round_trip_of(sample, history);
+    double offset_s = sample.offset_s;
+    if (asymmetry_is_known(history)) {
+        offset_s += *history.config().asymmetry * (sample.peer_delay_s - round_trip_s);
+    }
     EmgObservation o;
-    o.forward_s = 0.5 * sample.peer_delay_s + sample.offset_s;
-    o.backward_s = 0.5 * sample.peer_delay_s - sample.offset_s;
+    o.forward_s = 0.5 * round_trip_s + offset_s;
+    o.backward_s = 0.5 * round_trip_s - offset_s;
+    const double precision_s = history.config().precision_s;
     const double rounding_s = kRounding * (std::fabs(o.forward_s) + std::fabs(o.backward_s));
     const double floor_s2 =
         std::max(precision_s * precision_s / 12.0, kMinVariance_s2) + rounding_s * rounding_s;
@@ -54,7 +78,7 @@ EmgEstimator::EmgEstimator(const EmgConfig& config)
     : config_(config),
       bank_(config),
       candidate_(config),
-      prior_frequency_sd_(config.initial_frequency_sd) {
+      prior_frequency_sd_(config.ordinary_frequency_sd) {
     reset();
 }
 
@@ -63,9 +87,13 @@ void EmgEstimator::reset() noexcept {
     bias_.reset();
     samples_ = next_trial_ = impossible_ = path_changes_ = 0;
     scale_ = EmgScale{};
+    contradictions_ = restarts_ = 0;
     for (Snapshot& s : snapshots_) s.sample = 0;
     prior_frequency_ = 0.0;
-    prior_frequency_sd_ = config_.initial_frequency_sd;
+    prior_frequency_sd_ = config_.ordinary_frequency_sd;
+    odd_frequency_ = false;
+    bank_samples_ = 0;
+    other_belief_.setZero();
     line_offset_s_ = line_frequency_ = 0.0;
     at_ = UtcTime();
     mixture_ = Estimate{};
@@ -99,11 +127,13 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
     if (samples_ == 0) {
         // A history that was there before us (dump file) is taken in as a whole.
         samples_ = history.stored();
-        for (int k = samples_ - 1; k > 0; --k) round_trips_.add(history.recent(k).peer_delay_s);
+        for (int k = samples_ - 1; k > 0; --k) {
+            round_trips_.add(round_trip_of(history.recent(k), history));
+        };
     } else {
         samples_ = std::min(samples_ + 1, 1 << 30);
     }
-    round_trips_.add(newest.peer_delay_s);
+    round_trips_.add(round_trip_of(newest, history));
     line_offset_s_ = line_frequency_ = 0.0;
     const EmgScale scale = scale_of(history);
     scale_ = scale;
@@ -113,62 +143,123 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
     if (samples_ <= kRerunAlways || (whole && is_rerun_count(samples_)) || at_.is_zero()) {
         rerun(history, scale);
     } else {
-        const EmgObservation observation = observation_of(newest, history.config().precision_s);
+        const EmgObservation observation = observation_of(newest, history);
         notice_shorter_path(observation, scale);
         notice_jump(observation, d_s, scale);
         const double predicted_s = bank_.mean()(0) + d_s * bank_.mean()(1);
         const double predicted_s2 = predicted_variance(d_s);
         bank_.step(observation, d_s, scale);
+        bank_samples_ = std::min(bank_samples_ + 1, 1 << 30);
         bias_.add(observation.forward_s - predicted_s, observation.backward_s + predicted_s,
                   predicted_s2, bank_.queue_difference_s());
         at_ = newest.at;
         notice_longer_path(history, scale);
         if (std::abs(impossible_) == 1 || path_changes_ != changes_before) ++surprises_;
+        if (contradicts_line(history, scale)) {
+            ++surprises_;
+            samples_ = history.count();
+            forget_path();
+            rerun(history, scale);
+        }
     }
     if (samples_ % kSnapshotEvery == 0) take_snapshot();
     publish();
-    lean_on_line(history);
+    lean_on_line(history, scale);
+}
+
+/// The line is never far behind, as the runs test keeps it short. Its frequency may be believed within
+/// its skew (few residuals may be small by chance), and the bank's within what it claims now and
+/// allows for the time of the line.
+bool EmgEstimator::contradicts_line(const SampleHistory& history, const EmgScale& scale) noexcept {
+    const HistoryLine& line = history.line();
+    const double span_s = history.span().to_seconds();
+    const double q = bank_.wander();
+    const double own_sd = std::sqrt(bank_.covariance()(1, 1) + q * q * span_s);
+    const double noise_s = std::max(scale.residual_s, scale.jitter_s);
+    const double skew = line.skew * std::max(noise_s / line.stddev_s, 1.0);
+    const double limit = kLineSkews * skew + kLineSigmas * own_sd;
+    const bool far = history.has_line() && history.count() >= kLineSamples &&
+                     std::fabs(bank_.mean()(1) - line.frequency) > limit;
+    contradictions_ = far ? contradictions_ + 1 : 0;
+    if (contradictions_ < kContradictionsToRestart) return false;
+    contradictions_ = 0;
+    ++restarts_;
+    return true;
 }
 
 /// With three samples neither noise nor wander can be known, and the line, which assumes least, is
-/// hard to beat. The bank takes over gradually.
-void EmgEstimator::lean_on_line(const SampleHistory& history) noexcept {
-    if (samples_ >= kBankOnly || !history.has_line()) return;
+/// hard to beat, if it is told what frequencies are likely. The bank takes over gradually.
+void EmgEstimator::lean_on_line(const SampleHistory& history, const EmgScale& scale) noexcept {
+    if (bank_samples_ >= kBankOnly || !history.has_line()) return;
     const HistoryLine& line = history.line();
-    const double share =
-        std::min(1.0, static_cast<double>(kBankOnly - samples_) / (kBankOnly - kLineOnly));
-    line_offset_s_ = share * (line.offset_s - mixture_.offset_s);
-    line_frequency_ = share * (line.frequency - mixture_.frequency);
+    // Few residuals may be small by chance.
+    const double blown = std::max(scale.residual_s / line.stddev_s, 1.0);
+    const double variance = line.frequency_sd * line.frequency_sd * blown * blown;
+    const double covariance = line.offset_frequency_covariance * blown * blown;
+    const double pull = odd_frequency_ ? 0.0
+                                       : (prior_frequency_ - line.frequency) /
+                                             (variance + prior_frequency_sd_ * prior_frequency_sd_);
+    const double offset_s = line.offset_s + covariance * pull;
+    const double frequency = line.frequency + variance * pull;
+    const double line_s2 = kFewResiduals * blown * blown * line.offset_sd_s * line.offset_sd_s;
+    const double bank_s2 = bank_.covariance()(0, 0);
+    const double share = std::clamp(
+        std::max(static_cast<double>(kBankOnly - bank_samples_) / (kBankOnly - kLineOnly),
+                 bank_s2 / (bank_s2 + line_s2)),
+        0.0, 1.0);
+    line_offset_s_ = share * (offset_s - mixture_.offset_s);
+    line_frequency_ = share * (frequency - mixture_.frequency);
     publish();
 }
 
+/// Twice while the oscillator may still be either an ordinary or an odd one.
 void EmgEstimator::rerun(const SampleHistory& history, const EmgScale& scale) noexcept {
     // Not what the runs test has dropped: it may be from before a jump of the clock.
     const int count = std::min(samples_, history.count());
-    const double precision_s = history.config().precision_s;
+    const double odd_sd = config_.initial_frequency_sd;
+    run(bank_, history, scale, count, prior_frequency_sd_);
+    other_belief_.setZero();
+    if (samples_ <= kRerunAlways || odd_frequency_) {
+        run(candidate_, history, scale, count, odd_sd);
+        const double odds = candidate_.log_evidence() - bank_.log_evidence() +
+                            std::log(config_.odd_frequency_share);
+        odd_frequency_ = odds > 0.0;
+        if (odd_frequency_) std::swap(bank_, candidate_);
+        const double other = 1.0 / (1.0 + std::exp(std::fabs(odds)));
+        other_belief_ = std::sqrt(other) * (candidate_.mean() - bank_.mean()).head<2>();
+    }
+    for (Snapshot& s : snapshots_) s.sample = 0;
+    impossible_ = contradictions_ = 0;
+    next_trial_ = samples_;
+    bank_samples_ = count;
+    at_ = history.newest().at;
+}
+
+void EmgEstimator::run(EmgBank& bank, const SampleHistory& history, const EmgScale& scale,
+                       int count, double frequency_sd) const noexcept {
     const Sample& oldest = history.recent(count - 1);
-    double least_s = oldest.peer_delay_s;
-    for (int k = 0; k < count; ++k) least_s = std::min(least_s, history.recent(k).peer_delay_s);
+    double least_s = round_trip_of(oldest, history);
+    for (int k = 0; k < count; ++k) {
+        least_s = std::min(least_s, round_trip_of(history.recent(k), history));
+    }
     const double size_s = std::fabs(oldest.peer_delay_s) + oldest.peer_dispersion_s +
                           3.0 * std::max(scale.jitter_s, scale.residual_s) + 1e-9;
     EmgPrior prior;
-    prior.offset_s = oldest.offset_s;
+    prior.offset_s = observation_of(oldest, history).offset_s();
     prior.offset_sd_s = 10.0 * size_s;
     prior.frequency = prior_frequency_;
-    prior.frequency_sd = prior_frequency_sd_;
+    prior.frequency_sd = frequency_sd;
     prior.base_s = 0.5 * least_s;
-    prior.base_sd_s = size_s;
-    bank_.start(prior, scale);
-    for (Snapshot& s : snapshots_) s.sample = 0;
-    impossible_ = 0;
+    // The shortest exchange is not far above the base, unless there are few.
+    prior.base_sd_s = std::min(size_s, 3.0 * scale.jitter_s + 0.5 * std::fabs(least_s) / count);
+    bank.start(prior, scale);
     UtcTime previous = oldest.at;
     for (int k = count - 1; k >= 0; --k) {
         const Sample& sample = history.recent(k);
         const double d_s = std::max((sample.at - previous).to_seconds(), 0.0);
-        bank_.step(observation_of(sample, precision_s), d_s, scale);
+        bank.step(observation_of(sample, history), d_s, scale);
         previous = sample.at;
     }
-    at_ = previous;
 }
 
 void EmgEstimator::notice_shorter_path(const EmgObservation& observation,
@@ -250,7 +341,7 @@ void EmgEstimator::replay(const Snapshot& from, const SampleHistory& history, co
         if (k == opened - 1) candidate_.open_base(base_sd_s);
         const Sample& sample = history.recent(k);
         const double d_s = std::max((sample.at - previous).to_seconds(), 0.0);
-        candidate_.step(observation_of(sample, history.config().precision_s), d_s, scale);
+        candidate_.step(observation_of(sample, history), d_s, scale);
         previous = sample.at;
     }
 }
@@ -281,11 +372,15 @@ void EmgEstimator::publish() noexcept {
     }
     mixture_.at = at_;
     mixture_.offset_s = x(0) + line_offset_s_ - bias_.bias_s();
-    mixture_.offset_sd_s = std::sqrt(std::max(p(0, 0), 0.0) + line_offset_s_ * line_offset_s_ +
-                                     bias_.sd_s() * bias_.sd_s());
+    const double offset_2 = line_offset_s_ * line_offset_s_ + other_belief_(0) * other_belief_(0) +
+                            bias_.sd_s() * bias_.sd_s();
+    const double frequency_2 =
+        line_frequency_ * line_frequency_ + other_belief_(1) * other_belief_(1);
+    mixture_.offset_sd_s = std::sqrt(std::max(p(0, 0), 0.0) + offset_2);
     mixture_.frequency = x(1) + line_frequency_;
-    mixture_.frequency_sd = std::sqrt(std::max(p(1, 1), 0.0) + line_frequency_ * line_frequency_);
-    mixture_.offset_frequency_covariance = p(0, 1) + line_offset_s_ * line_frequency_;
+    mixture_.frequency_sd = std::sqrt(std::max(p(1, 1), 0.0) + frequency_2);
+    mixture_.offset_frequency_covariance =
+        p(0, 1) + line_offset_s_ * line_frequency_ + other_belief_(0) * other_belief_(1);
 }
 
 void EmgEstimator::adjust(const ClockAdjustment& adjustment) noexcept {
@@ -295,10 +390,13 @@ void EmgEstimator::adjust(const ClockAdjustment& adjustment) noexcept {
     if (adjustment.kind == ClockAdjustment::Kind::UnknownStep) {
         // Our clock's rate and the path are what they were.
         const double frequency = (mixture_.frequency - change) / (1.0 + change);
-        const double frequency_sd = mixture_.frequency_sd;
+        const double frequency_sd = std::max(3.0 * mixture_.frequency_sd, 1e-7);
+        const double prior_frequency = prior_frequency_;
+        const double prior_frequency_sd = prior_frequency_sd_;
         reset();
-        prior_frequency_ = frequency;
-        prior_frequency_sd_ = std::clamp(3.0 * frequency_sd, 1e-7, config_.initial_frequency_sd);
+        const bool known = frequency_sd < prior_frequency_sd;
+        prior_frequency_ = known ? frequency : prior_frequency;
+        prior_frequency_sd_ = known ? frequency_sd : prior_frequency_sd;
         return;
     }
     const Duration shift = adjustment.shift(at_);

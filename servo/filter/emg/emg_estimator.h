@@ -6,10 +6,19 @@
 /// Input. The two ways of the newest sample are recovered exactly from its offset θ and peer delay δ
 /// (a = δ/2 + θ, b = δ/2 − θ), with the variance of the timestamps of each.
 ///
-/// Start. Statistics of few samples are poor. So the bank is run anew over the stored samples, from
-/// an almost flat prior and with the newest statistics, at each of the first 16 and at a few later
-/// counts; up to the eighth sample its answer leans on the history's line. Frequency errors up to
-/// 0.1 and any offset are covered.
+/// Start. Statistics of few samples are poor. So the bank is run anew over the samples that the runs
+/// test kept, with the newest statistics, at each of the first 16 and at a few later counts. The
+/// frequency has a prior of two parts: an ordinary crystal within 100 ppm of where it is expected
+/// (corrections known since count as known), and, one in a hundred, anything up to 0.1. The bank is
+/// run under both; the one with more evidence and prior answers, and what is left of the other widens
+/// the claimed errors. Up to the eighth sample, and longer while the line is known better, the answer
+/// leans on the history's line, which is given the same prior of frequency (a line through four
+/// samples of a noisy path says anything).
+///
+/// Contradiction: a frequency that differs twice in a row from the line's by more than twice the line's
+/// skew (99.9 % each) plus five sigmas of the bank's own, wander over the line's span included, means
+/// that the bank has gone astray (a step or ramp no member expected). It starts anew from the samples
+/// of the line.
 ///
 /// Shorter path: a round trip below the shortest possible one (six sigmas) cannot be queueing: the
 /// base delay is opened at once.
@@ -55,6 +64,8 @@ public:
     const EmgBank& bank() const noexcept { return bank_; }
     /// How often a longer or a shorter path was recognised.
     int path_changes() const noexcept { return path_changes_; }
+    /// How often the history's line contradicted the bank, so that it started anew.
+    int restarts() const noexcept { return restarts_; }
 
 private:
     static constexpr int kChangeWindow = 32;
@@ -69,12 +80,15 @@ private:
 
     EmgScale scale_of(const SampleHistory& history) const noexcept;
     void rerun(const SampleHistory& history, const EmgScale& scale) noexcept;
+    void run(EmgBank& bank, const SampleHistory& history, const EmgScale& scale, int count,
+             double frequency_sd) const noexcept;
     void notice_shorter_path(const EmgObservation& observation, const EmgScale& scale) noexcept;
     void notice_longer_path(const SampleHistory& history, const EmgScale& scale) noexcept;
     void replay(const Snapshot& from, const SampleHistory& history, const EmgScale& scale,
                 int opened, double base_sd_s) noexcept;
     void notice_jump(const EmgObservation& observation, double d_s, const EmgScale& scale) noexcept;
-    void lean_on_line(const SampleHistory& history) noexcept;
+    bool contradicts_line(const SampleHistory& history, const EmgScale& scale) noexcept;
+    void lean_on_line(const SampleHistory& history, const EmgScale& scale) noexcept;
     double predicted_variance(double d_s) const noexcept;
     void forget_path() noexcept;
     void take_snapshot() noexcept;
@@ -91,9 +105,16 @@ private:
     int impossible_ = 0;  ///< in a row; its sign is the direction
     int path_changes_ = 0;
     int surprises_ = 0;
-    EmgScale scale_;  ///< of the last update
+    EmgScale scale_;          ///< of the last update
+    int contradictions_ = 0;  ///< of the line to the bank, in a row
+    int restarts_ = 0;
+    /// Where the oscillator is expected now, and how well if it is an ordinary one.
     double prior_frequency_ = 0.0;
     double prior_frequency_sd_;
+    bool odd_frequency_ = false;  ///< the samples say that it is not
+    int bank_samples_ = 0;        ///< since its last start
+    /// Spread of the two beliefs of the frequency, while both are alive: offset and frequency.
+    Eigen::Vector2d other_belief_ = Eigen::Vector2d::Zero();
     /// What the line adds to the bank's answer during the first samples.
     double line_offset_s_ = 0.0;
     double line_frequency_ = 0.0;

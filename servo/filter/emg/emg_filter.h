@@ -45,6 +45,12 @@ public:
 
     /// Independent priors.
     void start(const State& mean, const State& sd) noexcept;
+    /// Somebody else's belief.
+    void assume(const State& mean, const Covariance& covariance) noexcept {
+        x_ = mean;
+        p_ = covariance;
+        repair();
+    }
 
     /// `d_s` > 0; `wander` s/s per √s; `white_fm` s per √s; `base_variance_s2` is added to D.
     void predict(double d_s, double wander, double white_fm, double base_variance_s2) noexcept;

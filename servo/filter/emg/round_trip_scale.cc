@@ -8,6 +8,9 @@ namespace {
 
 /// Interquartile range of the normal distribution, in standard deviations.
 constexpr double kQuartiles = 1.349;
+constexpr int kFew = 8;
+/// Deviation of the sum of two exponentials over its median's distance from the smallest of a few.
+constexpr double kMedianToSd = 1.2;
 
 }  // namespace
 
@@ -53,7 +56,11 @@ double RoundTripScale::sd_s() const noexcept {
     if (count_ < 2) return 0.0;
     if (count_ == 2) return 3.0 * (sorted_[1] - sorted_[0]);
     const double range_s = quantile_s(0.75) - quantile_s(0.25);
-    return range_s / kQuartiles * (1.0 + 1.0 / (count_ - 2.0));
+    const double sd_s = range_s / kQuartiles * (1.0 + 1.0 / (count_ - 2.0));
+    if (count_ >= kFew) return sd_s;
+    // Quartiles of so few are next to the ends; one slow exchange must not count.
+    const double middle_s = 0.5 * (sorted_[(count_ - 1) / 2] + sorted_[count_ / 2]);
+    return std::min(sd_s, kMedianToSd * (1.0 + 1.5 / (count_ - 2.0)) * (middle_s - sorted_[0]));
 }
 
 }  // namespace gnomon
