@@ -31,10 +31,10 @@ Estimate Estimate::at_time(UtcTime t, double wander) const noexcept {
 }
 
 std::unique_ptr<Estimator> make_estimator(std::string_view name) {
-    if (name.empty() || name == "default" || name == "kalman") {
+    if (name == "kalman") {
         return std::make_unique<KalmanEstimator>();
     }
-    if (name == "emg") return std::make_unique<EmgEstimator>();
+    if (name.empty() || name == "default" || name == "emg") return std::make_unique<EmgEstimator>();
     if (name == "pi") return std::make_unique<PiEstimator>();
     if (name == "regression") return std::make_unique<RegressionEstimator>();
     return nullptr;

@@ -123,7 +123,7 @@ TEST(Refclock, OffsetOptionAndCommandCorrectWhatIsMeasured) {
               command::Status::Success);
     EXPECT_EQ(handlers.sources.modify_offset({{}, RefId::from_text("PPS"), 0.5}),
               command::Status::NoSuchSource);
-    rig.world.run_until(320.0);
+    rig.world.run_until(302.0);
     EXPECT_NEAR(rig.node.events_of<RefclockRecord>().back().offset_s, 0.25, 1e-2);
 }
 

@@ -129,7 +129,7 @@ INSTANTIATE_TEST_SUITE_P(Servo, EveryEstimator,
 
 TEST(Estimator, UnknownNameGivesNone) {
     EXPECT_EQ(make_estimator("clairvoyant"), nullptr);
-    EXPECT_STREQ(make_estimator("")->name(), "kalman");
+    EXPECT_STREQ(make_estimator("")->name(), "emg");
 }
 
 TEST(Estimate, PropagationGrowsTheVarianceByRateAndWander) {
