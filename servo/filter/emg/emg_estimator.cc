@@ -34,6 +34,12 @@ constexpr int kImpossibleToOpen = 3;
 constexpr int kOpenings[] = {32, 27, 22, 17};
 /// After a trial that failed, so many samples until the next.
 constexpr int kTrialPause = 8;
+/// Both ways: so many times longer than they jitter, and than the offset is uncertain, and no more
+/// apart than this share.
+constexpr double kRiseJitters = 1.0;
+constexpr double kRiseSigmas = 5.0;
+constexpr double kRiseDifference = 0.5;
+constexpr int kTrialOfWaysPause = 4;
 
 double own_variance(double variance_s2) noexcept {
     return std::isfinite(variance_s2) ? std::max(variance_s2, 0.0) : 0.0;
@@ -72,6 +78,13 @@ EmgObservation observation_of(const Sample& sample, const SampleHistory& history
     return o;
 }
 
+/// Of the offset, `d_s` after the bank's last measurement.
+double predicted_variance(const EmgBank& bank, double d_s) noexcept {
+    const EmgFilter::Covariance& p = bank.covariance();
+    const double q = bank.wander();
+    return p(0, 0) + d_s * (2.0 * p(0, 1) + d_s * p(1, 1)) + q * q * d_s * d_s * d_s / 3.0;
+}
+
 }  // namespace
 
 EmgEstimator::EmgEstimator(const EmgConfig& config)
@@ -85,7 +98,7 @@ EmgEstimator::EmgEstimator(const EmgConfig& config)
 void EmgEstimator::reset() noexcept {
     round_trips_.reset();
     bias_.reset();
-    samples_ = next_trial_ = impossible_ = path_changes_ = 0;
+    samples_ = next_trial_ = next_trial_of_ways_ = impossible_ = path_changes_ = 0;
     scale_ = EmgScale{};
     contradictions_ = restarts_ = 0;
     for (Snapshot& s : snapshots_) s.sample = 0;
@@ -147,12 +160,13 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
         notice_shorter_path(observation, scale);
         notice_jump(observation, d_s, scale);
         const double predicted_s = bank_.mean()(0) + d_s * bank_.mean()(1);
-        const double predicted_s2 = predicted_variance(d_s);
+        const double predicted_s2 = predicted_variance(bank_, d_s);
         bank_.step(observation, d_s, scale);
         bank_samples_ = std::min(bank_samples_ + 1, 1 << 30);
         bias_.add(observation.forward_s - predicted_s, observation.backward_s + predicted_s,
                   predicted_s2, bank_.queue_difference_s());
         at_ = newest.at;
+        notice_longer_ways(history, scale);
         notice_longer_path(history, scale);
         if (std::abs(impossible_) == 1 || path_changes_ != changes_before) ++surprises_;
         if (contradicts_line(history, scale)) {
@@ -301,15 +315,8 @@ void EmgEstimator::notice_longer_path(const SampleHistory& history,
     if (round_trips_.count() < 2 * kChangeWindow) return;
     // All of the last 32 above the median of a window that consists of others, mostly.
     if (round_trips_.min_of_newest_s(kChangeWindow) < round_trips_.quantile_s(0.4)) return;
-    const Snapshot* oldest = nullptr;
-    for (const Snapshot& s : snapshots_) {
-        const int age = samples_ - s.sample;
-        if (s.sample > 0 && age >= kChangeWindow && (!oldest || s.sample < oldest->sample)) {
-            oldest = &s;
-        }
-    }
-    if (oldest == nullptr) return;
-    if (samples_ - oldest->sample > history.stored()) return;
+    const Snapshot* const oldest = snapshot_before(kChangeWindow);
+    if (oldest == nullptr || samples_ - oldest->sample > history.stored()) return;
     next_trial_ = samples_ + kTrialPause;
 
     const double before_s = oldest->bank.mean()(2);
@@ -326,10 +333,67 @@ void EmgEstimator::notice_longer_path(const SampleHistory& history,
     }
     if (best == 0) return;
     replay(*oldest, history, scale, best, rise_s);
+    accept_longer_path(*oldest, best);
+}
+
+void EmgEstimator::accept_longer_path(const Snapshot& before, int opened) noexcept {
+    const double before_s = before.bank.mean()(2);
     bank_ = candidate_;
-    round_trips_.shift_older(best, 2.0 * (bank_.mean()(2) - before_s));
+    round_trips_.shift_older(opened, 2.0 * (bank_.mean()(2) - before_s));
     forget_path();
     ++path_changes_;
+}
+
+/// The newest one that is at least so old; null if there is none.
+const EmgEstimator::Snapshot* EmgEstimator::snapshot_before(int samples_ago) const noexcept {
+    const Snapshot* newest = nullptr;
+    for (const Snapshot& s : snapshots_) {
+        if (s.sample == 0 || samples_ - s.sample < samples_ago) continue;
+        if (newest == nullptr || s.sample > newest->sample) newest = &s;
+    }
+    return newest;
+}
+
+void EmgEstimator::notice_longer_ways(const SampleHistory& history,
+                                      const EmgScale& scale) noexcept {
+    if (!config_.detect_path_changes || samples_ < next_trial_of_ways_) return;
+    const Snapshot* const before = snapshot_before(kBothWaysWindow);
+    if (before == nullptr || samples_ - before->sample > history.stored()) return;
+    const EmgFilter::State& x = before->bank.mean();
+    double forward_s = INFINITY;
+    double backward_s = INFINITY;
+    double forward_mean_s = 0.0;
+    double backward_mean_s = 0.0;
+    for (int k = 0; k < kBothWaysWindow; ++k) {
+        const Sample& sample = history.recent(k);
+        const EmgObservation o = observation_of(sample, history);
+        const double predicted_s = x(0) + (sample.at - before->at).to_seconds() * x(1);
+        const double forward_excess_s = o.forward_s - predicted_s - x(2);
+        const double backward_excess_s = o.backward_s + predicted_s - x(2);
+        forward_s = std::min(forward_s, forward_excess_s);
+        backward_s = std::min(backward_s, backward_excess_s);
+        forward_mean_s += forward_excess_s / kBothWaysWindow;
+        backward_mean_s += backward_excess_s / kBothWaysWindow;
+    }
+    const double jitter_s = std::max(forward_mean_s - forward_s, backward_mean_s - backward_s);
+    const double rise_s = std::min(forward_s, backward_s);
+    if (!(rise_s > kRiseJitters * jitter_s)) return;
+    if (std::fabs(forward_s - backward_s) > kRiseDifference * (forward_s + backward_s)) return;
+    const double offset_s2 = predicted_variance(before->bank, (at_ - before->at).to_seconds());
+    if (!(rise_s * rise_s > kRiseSigmas * kRiseSigmas * offset_s2)) return;
+    next_trial_of_ways_ = samples_ + kTrialOfWaysPause;
+
+    // The first that is only half as late was before.
+    int opened = kBothWaysWindow;
+    const double half_s = 2.0 * x(2) + rise_s;
+    while (opened < samples_ - before->sample &&
+           round_trip_of(history.recent(opened), history) > half_s) {
+        ++opened;
+    }
+    replay(*before, history, scale, opened, forward_s + backward_s);
+    if (candidate_.log_evidence() > bank_.log_evidence() + config_.path_change_evidence) {
+        accept_longer_path(*before, opened);
+    }
 }
 
 /// Runs a copy of a snapshot over the samples since; its base delay opens `opened` samples ago.
@@ -344,13 +408,6 @@ void EmgEstimator::replay(const Snapshot& from, const SampleHistory& history, co
         candidate_.step(observation_of(sample, history), d_s, scale);
         previous = sample.at;
     }
-}
-
-/// Of the offset, `d_s` after the last measurement.
-double EmgEstimator::predicted_variance(double d_s) const noexcept {
-    const EmgFilter::Covariance& p = bank_.covariance();
-    const double q = bank_.wander();
-    return p(0, 0) + d_s * (2.0 * p(0, 1) + d_s * p(1, 1)) + q * q * d_s * d_s * d_s / 3.0;
 }
 
 void EmgEstimator::take_snapshot() noexcept {

@@ -29,6 +29,12 @@
 /// 15 nepers. (A window of 8 takes bursts for changes, one of 64 is too slow.) Snapshots are taken
 /// every 16 measurements, so that 32 to 47 are replayed.
 ///
+/// Longer path both ways: 32 measurements are too long if the jitter is smaller than the change. The
+/// offset's variance grows meanwhile, until being off explains one late way and leaves only the other
+/// to congestion. So 10 are enough if both ways became longer alike, against the offset as it was
+/// before, and by more than they jitter now (queues that fill would jitter more). No offset is at
+/// stake then: if it was a burst nevertheless, it ends as a shorter path.
+///
 /// Source or clock jumped: a measurement that arrived before it can have been sent counts as
 /// impossible and moves nothing much; several of the same direction in a row open offset and
 /// frequency.
@@ -69,6 +75,7 @@ public:
 
 private:
     static constexpr int kChangeWindow = 32;
+    static constexpr int kBothWaysWindow = 10;
     static constexpr int kSnapshotEvery = 16;
     static constexpr int kSnapshots = kChangeWindow / kSnapshotEvery + 1;
 
@@ -84,12 +91,14 @@ private:
              double frequency_sd) const noexcept;
     void notice_shorter_path(const EmgObservation& observation, const EmgScale& scale) noexcept;
     void notice_longer_path(const SampleHistory& history, const EmgScale& scale) noexcept;
+    void notice_longer_ways(const SampleHistory& history, const EmgScale& scale) noexcept;
+    const Snapshot* snapshot_before(int samples_ago) const noexcept;
+    void accept_longer_path(const Snapshot& before, int opened) noexcept;
     void replay(const Snapshot& from, const SampleHistory& history, const EmgScale& scale,
                 int opened, double base_sd_s) noexcept;
     void notice_jump(const EmgObservation& observation, double d_s, const EmgScale& scale) noexcept;
     bool contradicts_line(const SampleHistory& history, const EmgScale& scale) noexcept;
     void lean_on_line(const SampleHistory& history, const EmgScale& scale) noexcept;
-    double predicted_variance(double d_s) const noexcept;
     void forget_path() noexcept;
     void take_snapshot() noexcept;
     void publish() noexcept;
@@ -101,8 +110,9 @@ private:
     EmgBank candidate_;
     std::array<Snapshot, kSnapshots> snapshots_;
     int samples_ = 0;
-    int next_trial_ = 0;  ///< samples_ from when a longer path may be considered again
-    int impossible_ = 0;  ///< in a row; its sign is the direction
+    int next_trial_ = 0;          ///< samples_ from when a longer path may be considered again
+    int next_trial_of_ways_ = 0;  ///< likewise, both ways
+    int impossible_ = 0;          ///< in a row; its sign is the direction
     int path_changes_ = 0;
     int surprises_ = 0;
     EmgScale scale_;          ///< of the last update

@@ -172,6 +172,36 @@ TEST(EmgEstimator, LongerPathIsRecognisedAndCostsNoOffset) {
     }
 }
 
+TEST(EmgEstimator, PathLongerBothWaysMovesNoOffsetWhileItIsNotRecognised) {
+    for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+        Path path(seed);
+        path.poll(300);
+        path.forward_base_s = path.backward_base_s = 1.3e-3;
+        for (int i = 0; i < 60; ++i) {
+            path.poll(1);
+            EXPECT_NEAR(path.error_s(), 0.0, 4e-5) << seed << " " << i;
+        }
+        EXPECT_EQ(path.estimator.path_changes(), 1) << seed;
+        path.forward_base_s = path.backward_base_s = 1e-3;
+        path.poll(12);
+        EXPECT_NEAR(path.base_s(), 1e-3, 4e-5) << seed;
+    }
+}
+
+TEST(EmgEstimator, OneWayThatIsLateForAWhileIsNoLongerPath) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        Path path(seed);
+        path.poll(300);
+        path.forward_base_s = 1.3e-3;
+        path.poll(20);
+        EXPECT_EQ(path.estimator.path_changes(), 0) << seed;
+        path.forward_base_s = 1e-3;
+        path.poll(12);
+        EXPECT_EQ(path.estimator.path_changes(), 0) << seed;
+        EXPECT_NEAR(path.error_s(), 0.0, 4e-5) << seed;
+    }
+}
+
 TEST(EmgEstimator, ShorterPathIsRecognisedAtOnce) {
     for (std::uint64_t seed = 1; seed <= 8; ++seed) {
         Path path(seed);
