@@ -13,20 +13,17 @@
 namespace gnomon {
 
 /// The NTP clock as a straight line over the system clock, valid around `epoch`:
-/// utc(t) = t + offset + rate · (t − epoch) for a system time t. While the control loop slews, the
-/// offset shrinks along the line until `until`; after that it stays what it was there.
+/// utc(t) = t + offset + rate · (t − epoch) for a system time t. A slew ends with a new line.
 struct ClockLine {
     SystemTime epoch;
     Duration offset;
     double rate = 0.0;  ///< s/s, change of the offset per system second
-    SystemTime until = SystemTime::max();
     /// What served time is ahead of the NTP clock at `epoch`, ≥ 0, so that it never runs backwards
     /// when the clock is corrected (servo/discipline/served_line.h); worked off at half speed.
     Duration lead;
 
     UtcTime to_utc(SystemTime t) const noexcept {
-        const SystemTime on_line = t < until ? t : until;
-        const Duration slewed = Duration::from_seconds((on_line - epoch).to_seconds() * rate);
+        const Duration slewed = Duration::from_seconds((t - epoch).to_seconds() * rate);
         return UtcTime::from_ns((t.since_epoch() + offset + slewed + lead_at(t)).ns());
     }
     Duration lead_at(SystemTime t) const noexcept {

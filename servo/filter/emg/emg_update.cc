@@ -45,7 +45,8 @@ Component one_sided(double v, double p, double r, double lambda) noexcept {
 
     Component c;
     c.queue_s = s * tail.mean_excess;
-    c.mean = gain * (v - c.queue_s);
+    // v − sδ with the larger terms taken away by hand where they cancel, far in the tail.
+    c.mean = gain * (alpha > 0.0 ? v - c.queue_s : s * (beta - tail.hazard));
     c.variance = gain * (p * tail.variance + r);
     c.log_evidence = -std::log(lambda);
     if (alpha > 0.0) {

@@ -12,7 +12,7 @@
 /// the square in exp(−g²/2s²) exp(−(v−g)/λ) shows that g is N(s²/λ, s²) cut off above at v:
 ///
 ///     g = v − s (u − α),   u standard normal given u ≥ α,   α = s/λ − v/s
-///     E g = v − s δ(α),    Var g = s² ω(α)
+///     E g = v − s δ(α) = s²/λ − s h(α),    Var g = s² ω(α)
 ///     p(v) = exp(s²/2λ² − v/λ) Q(α) / λ  =  exp(−v²/2s²) / (√2π λ h(α))
 ///
 /// where Q is the normal tail, h = φ/Q its hazard (inverse Mills ratio), δ = h − α the mean excess
@@ -20,8 +20,8 @@
 ///
 ///     E x = m + P/s² · E g,   Var x = (P/s²)² Var g + P r/s²,   E e = s δ(α).
 ///
-/// Both forms of p(v) are needed: the second has no cancellation for α > 0, the first none for
-/// α ≤ 0. λ → 0 gives the Kalman update.
+/// Both forms of E g and of p(v) are needed. For α > 0 the first of E g and the second of p(v) have no
+/// cancellation, for α ≤ 0 the others. λ → 0 gives the Kalman update.
 ///
 /// Numerics. δ and ω of a far tail (α = 10⁸ is ordinary: a wide prior meets a sharp edge) suffer
 /// from cancellation of order α⁴ if formed from h. They come from Laplace's continued fraction

@@ -137,4 +137,30 @@ private:
     double frequency_ = 0.0;
 };
 
+/// Of the clock's error, over seeds 1 … `seeds`, s².
+inline double mean_square_s2(Scenario setup, const char* estimator, int seeds) {
+    double sum_s2 = 0.0;
+    for (int seed = 1; seed <= seeds; ++seed) {
+        setup.seed = static_cast<std::uint64_t>(seed);
+        sum_s2 += std::pow(ClockBench(setup, estimator).run().rms_offset_s, 2);
+    }
+    return sum_s2 / seeds;
+}
+
+/// Of what the first update of the clock, after the third sample, leaves, over 50 seeds, s².
+inline double mean_square_after_third_s2(double frequency, double jitter_s, const char* estimator) {
+    constexpr int kSeeds = 50;
+    Scenario setup;
+    setup.jitter_s = jitter_s;
+    setup.frequency = frequency;
+    setup.poll_s = 64;
+    setup.polls = 4;
+    setup.skipped = 0;
+    double sum_s2 = 0.0;
+    for (setup.seed = 1; setup.seed <= kSeeds; ++setup.seed) {
+        sum_s2 += std::pow(ClockBench(setup, estimator).run().error_after_third_s, 2);
+    }
+    return sum_s2 / kSeeds;
+}
+
 }  // namespace gnomon::bench

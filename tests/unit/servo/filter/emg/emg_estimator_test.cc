@@ -13,8 +13,9 @@
 namespace gnomon {
 namespace {
 
-using bench::ClockBench;
 using bench::Jitter;
+using bench::mean_square_after_third_s2;
+using bench::mean_square_s2;
 using bench::Scenario;
 using testing::at;
 using testing::measured;
@@ -53,16 +54,6 @@ private:
     double t_s_ = 0.0;
 };
 
-double mean_square(const Scenario& setup, const char* estimator, int seeds) {
-    double sum = 0.0;
-    Scenario seeded = setup;
-    for (int seed = 1; seed <= seeds; ++seed) {
-        seeded.seed = static_cast<std::uint64_t>(seed);
-        sum += std::pow(ClockBench(seeded, estimator).run().rms_offset_s, 2);
-    }
-    return sum / seeds;
-}
-
 class EmgLoop : public ::testing::TestWithParam<std::tuple<double, double>> {};
 
 TEST_P(EmgLoop, BeatsTheRegressionInExponentialJitter) {
@@ -70,7 +61,7 @@ TEST_P(EmgLoop, BeatsTheRegressionInExponentialJitter) {
     setup.jitter_s = std::get<0>(GetParam());
     setup.poll_s = std::get<1>(GetParam());
     setup.base_delay_s = setup.jitter_s > 1e-4 ? 5e-3 : 5e-4;
-    EXPECT_LT(mean_square(setup, "emg", 3), 0.7 * mean_square(setup, "regression", 3));
+    EXPECT_LT(mean_square_s2(setup, "emg", 3), 0.7 * mean_square_s2(setup, "regression", 3));
 }
 
 INSTANTIATE_TEST_SUITE_P(Grid, EmgLoop,
@@ -83,28 +74,17 @@ TEST(EmgEstimator, IsNoWorseThanTheRegressionInGaussianJitter) {
         setup.jitter = Jitter::Gaussian;
         setup.jitter_s = 50e-9;
         setup.poll_s = poll_s;
-        EXPECT_LT(mean_square(setup, "emg", 3), mean_square(setup, "regression", 3)) << poll_s;
+        EXPECT_LT(mean_square_s2(setup, "emg", 3), mean_square_s2(setup, "regression", 3))
+            << poll_s;
     }
 }
 
 TEST(EmgEstimator, StartsAtAnyOffsetAndFrequencyAsWellAsTheRegression) {
     for (const double frequency : {2e-5, -5e-2, 5e-2}) {
         for (const double jitter_s : {1e-6, 1e-1}) {
-            double emg = 0;
-            double regression = 0;
-            for (std::uint64_t seed = 1; seed <= 50; ++seed) {
-                Scenario setup;
-                setup.jitter_s = jitter_s;
-                setup.frequency = frequency;
-                setup.poll_s = 64;
-                setup.polls = 4;
-                setup.skipped = 0;
-                setup.seed = seed;
-                emg += std::pow(ClockBench(setup, "emg").run().error_after_third_s, 2);
-                regression +=
-                    std::pow(ClockBench(setup, "regression").run().error_after_third_s, 2);
-            }
-            EXPECT_LT(emg, 1.05 * regression) << frequency << " " << jitter_s;
+            EXPECT_LT(mean_square_after_third_s2(frequency, jitter_s, "emg"),
+                      1.05 * mean_square_after_third_s2(frequency, jitter_s, "regression"))
+                << frequency << " " << jitter_s;
         }
     }
 }
@@ -121,7 +101,7 @@ TEST(EmgEstimator, ConvergesFromExtremes) {
             setup.polls = 120;
             setup.skipped = 60;
             const double wander_s = setup.wander * std::pow(poll_s, 1.5);
-            EXPECT_LT(std::sqrt(mean_square(setup, "emg", 1)), 2e-4 + 3 * wander_s)
+            EXPECT_LT(std::sqrt(mean_square_s2(setup, "emg", 1)), 2e-4 + 3 * wander_s)
                 << poll_s << " " << offset_s;
         }
     }

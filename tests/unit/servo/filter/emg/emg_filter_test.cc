@@ -2,22 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <Eigen/Eigenvalues>
 #include <cmath>
 #include <random>
+
+#include "tests/unit/servo/filter/sane_filter.h"
 
 namespace gnomon {
 namespace {
 
+using testing::least_eigenvalue;
+
 constexpr double kWander = 1e-3;
 constexpr double kWhiteFm = 2e-2;
-
-/// Smallest eigenvalue of the matrix of correlations.
-double least_eigenvalue(const EmgFilter::Covariance& p) {
-    const Eigen::Vector3d scale = p.diagonal().cwiseSqrt().cwiseInverse();
-    const Eigen::Matrix3d correlation = scale.asDiagonal() * p * scale.asDiagonal();
-    return Eigen::SelfAdjointEigenSolver<Eigen::Matrix3d>(correlation).eigenvalues()(0);
-}
 
 TEST(EmgFilter, PredictionHasTheCovarianceOfASimulatedOscillator) {
     // 100 small steps of an Euler simulation against one prediction.
