@@ -25,6 +25,9 @@ struct HardInterval {
     double low_s = 0.0;  ///< offset of our clock, > 0: behind
     double high_s = 0.0;
 
+    bool contains(double estimate_s) const noexcept {
+        return low_s <= estimate_s && estimate_s <= high_s;
+    }
     /// Largest possible error of an estimate, s.
     double bound_s(double estimate_s) const noexcept;
 };

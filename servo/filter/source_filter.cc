@@ -10,6 +10,11 @@ namespace {
 /// The tests B and C want some history before they refuse anything.
 constexpr int kMinSamplesForTests = 6;
 
+Estimate estimate_of(const HistoryLine& line) noexcept {
+    return Estimate{line.at,        line.offset_s,     line.offset_sd_s,
+                    line.frequency, line.frequency_sd, line.offset_frequency_covariance};
+}
+
 }  // namespace
 
 SourceFilter::SourceFilter(const HistoryConfig& config, std::unique_ptr<Estimator> estimator,
@@ -77,9 +82,14 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.root_dispersion_s = best.root_dispersion_s + age_s * drift;
     data.server_distance_s = 0.5 * (best.root_delay_s - best.peer_delay_s) +
                              best.root_dispersion_s - best.peer_dispersion_s;
-    data.reference_dispersion_s =
-        best.root_dispersion_s + reference_age_s * drift + then->offset_sd_s;
     data.proven = hard_interval(history_, reference);
+    if (data.proven && history_.has_line() && !data.proven->contains(data.reference.offset_s)) {
+        // However sure the estimator is, the samples disprove it. The line assumes least.
+        data.reference = estimate_of(line);
+        data.estimate = data.reference.at_time(at, 0.0);
+    }
+    data.reference_dispersion_s =
+        best.root_dispersion_s + reference_age_s * drift + data.reference.offset_sd_s;
     data.interval_offset_s = best.offset_s + age_s * data.reference.frequency;
     data.skew = line.skew;
     if (const auto noise = this->noise()) data.wander = noise->wander;
@@ -102,8 +112,7 @@ SourceStatistics SourceFilter::statistics(UtcTime at) const {
     s.span = history_.span();
     s.stddev_s = line.stddev_s;
     s.min_delay_s = history_.min_delay_s();
-    s.estimate = Estimate{line.at,        line.offset_s,     line.offset_sd_s,
-                          line.frequency, line.frequency_sd, line.offset_frequency_covariance};
+    s.estimate = estimate_of(line);
     s.reference_time = line.at;
     s.skew = line.skew;
     s.stress = line.stress;

@@ -25,6 +25,34 @@ TEST(SourceFilter, DistanceIsThatOfTheBestSampleAndGrowsWithSkew) {
     EXPECT_EQ(now->reference.at, at(112));
 }
 
+/// Sure of something wrong.
+class Deluded final : public Estimator {
+public:
+    void update(const SampleHistory& history) noexcept override { at_ = history.newest().at; }
+    void adjust(const ClockAdjustment&) noexcept override {}
+    void shift_offsets(double) noexcept override {}
+    void reset() noexcept override {}
+    std::optional<Estimate> estimate(UtcTime) const noexcept override {
+        return Estimate{at_, 0.5, 1e-9, 1e-3, 1e-12, 0.0};
+    }
+    const char* name() const noexcept override { return "deluded"; }
+
+private:
+    UtcTime at_;
+};
+
+TEST(SourceFilter, DisprovenEstimateGivesWayToTheLine) {
+    SourceFilter filter(HistoryConfig{}, std::make_unique<Deluded>());
+    for (int i = 0; i < 8; ++i) filter.update(measured(16.0 * i, 1e-6 * (i % 3)));
+    const auto data = filter.selection_data(at(130));
+    ASSERT_TRUE(data && data->proven);
+    EXPECT_FALSE(data->proven->contains(0.5));
+    EXPECT_TRUE(data->proven->contains(data->reference.offset_s));
+    EXPECT_NEAR(data->reference.offset_s, 1e-6, 2e-6);
+    EXPECT_NEAR(data->estimate.offset_s, 1e-6, 3e-6);
+    EXPECT_NEAR(data->estimate.frequency, 0.0, 1e-6);
+}
+
 TEST(SourceFilter, OneSampleOfOneSelectsWithoutFrequency) {
     HistoryConfig config;
     config.max_samples = 1;
