@@ -88,6 +88,14 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
         data.reference = estimate_of(line);
         data.estimate = data.reference.at_time(at, 0.0);
     }
+    if (history_.has_line()) {
+        // Beyond the line's bound one of the two is wrong, whatever either claims.
+        const double beyond =
+            std::max(std::fabs(data.reference.frequency - line.frequency) - line.skew, 0.0);
+        for (Estimate* e : {&data.estimate, &data.reference}) {
+            e->frequency_sd = std::hypot(e->frequency_sd, beyond);
+        }
+    }
     data.reference_dispersion_s =
         best.root_dispersion_s + reference_age_s * drift + data.reference.offset_sd_s;
     data.interval_offset_s = best.offset_s + age_s * data.reference.frequency;

@@ -28,21 +28,23 @@ TEST(SourceFilter, DistanceIsThatOfTheBestSampleAndGrowsWithSkew) {
 /// Sure of something wrong.
 class Deluded final : public Estimator {
 public:
+    explicit Deluded(double offset_s) : offset_s_(offset_s) {}
     void update(const SampleHistory& history) noexcept override { at_ = history.newest().at; }
     void adjust(const ClockAdjustment&) noexcept override {}
     void shift_offsets(double) noexcept override {}
     void reset() noexcept override {}
     std::optional<Estimate> estimate(UtcTime) const noexcept override {
-        return Estimate{at_, 0.5, 1e-9, 1e-3, 1e-12, 0.0};
+        return Estimate{at_, offset_s_, 1e-9, 1e-3, 1e-12, 0.0};
     }
     const char* name() const noexcept override { return "deluded"; }
 
 private:
+    double offset_s_;
     UtcTime at_;
 };
 
 TEST(SourceFilter, DisprovenEstimateGivesWayToTheLine) {
-    SourceFilter filter(HistoryConfig{}, std::make_unique<Deluded>());
+    SourceFilter filter(HistoryConfig{}, std::make_unique<Deluded>(0.5));
     for (int i = 0; i < 8; ++i) filter.update(measured(16.0 * i, 1e-6 * (i % 3)));
     const auto data = filter.selection_data(at(130));
     ASSERT_TRUE(data && data->proven);
@@ -51,6 +53,15 @@ TEST(SourceFilter, DisprovenEstimateGivesWayToTheLine) {
     EXPECT_NEAR(data->reference.offset_s, 1e-6, 2e-6);
     EXPECT_NEAR(data->estimate.offset_s, 1e-6, 3e-6);
     EXPECT_NEAR(data->estimate.frequency, 0.0, 1e-6);
+}
+
+TEST(SourceFilter, FrequencyBeyondTheLinesBoundIsUncertain) {
+    SourceFilter filter(HistoryConfig{}, std::make_unique<Deluded>(1e-6));
+    for (int i = 0; i < 8; ++i) filter.update(measured(16.0 * i, 1e-6 * (i % 3)));
+    const auto data = filter.selection_data(at(112));
+    ASSERT_TRUE(data);
+    EXPECT_EQ(data->estimate.frequency, 1e-3);
+    EXPECT_NEAR(data->estimate.frequency_sd, 1e-3 - data->skew, 1e-6);
 }
 
 TEST(SourceFilter, OneSampleOfOneSelectsWithoutFrequency) {
