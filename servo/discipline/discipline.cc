@@ -16,6 +16,8 @@ constexpr double kExpectationWeight = 3.0;
 constexpr double kMeanSquareGain = 0.1;
 // The ratio at which `SteeringConfig` is used as it is.
 constexpr double kUsualCorrectionTimeRatio = 3.0;
+// So many updates are a start: the frequency is known from one or two long intervals at best.
+constexpr int kStartUpdates = 8;
 // No correction of more than an era makes sense, and NaN is none.
 constexpr double kMaxOffsetS = 4294967296.0;
 
@@ -176,6 +178,7 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
         last_update_interval_s_ > 0.0 ? std::min(interval_s, last_update_interval_s_) : interval_s;
     last_update_interval_s_ = interval_s;
     last_offset_s_ = offset_s;
+    start_updates_ = std::min(start_updates_ + 1, kStartUpdates + 1);
 
     // A step takes with it what was still to be slewed.
     const bool step = step_wanted(offset_s + remaining_s);
@@ -372,6 +375,7 @@ double Discipline::steering_area_s2(const Estimate& estimate, double remaining_s
     if (slower > 1.0) return correction_area_s2(estimate.offset_sd_s, interval_s);
     config.frequency_weight *= slower;
     config.max_intervals *= slower;
+    config.starting = start_updates_ <= kStartUpdates;
     return std::fabs(remaining_s) *
            correction_duration_s(estimate, remaining_s, interval_s, config);
 }
@@ -446,6 +450,7 @@ void Discipline::broadcast(const ClockAdjustment& adjustment, Instant now) {
     if (!reference_time_.is_zero()) reference_time_ += adjustment.shift(reference_time_);
     if (adjustment.kind == ClockAdjustment::Kind::UnknownStep) {
         last_update_.reset();
+        start_updates_ = 0;
         holdover_at_.reset();
         set_unsynchronised(now);
     }

@@ -212,6 +212,7 @@ private:
     double wander_ = 0.0;
     std::optional<MonoTime> last_update_;
     double last_update_interval_s_ = 0.0;
+    int start_updates_ = 0;  ///< since the start or the last unknown step, as far as they count
     double last_offset_s_ = 0.0;
     double mean_square_offset_s2_ = 0.0;
     bool mean_square_moving_ = false;

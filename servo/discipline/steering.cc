@@ -32,8 +32,9 @@ double correction_duration_s(const Estimate& estimate, double remaining_s, doubl
     const double time_constant_s = config.frequency_weight * offset_sd_s / estimate.frequency_sd;
     double duration_s =
         std::min(duration_for_s(time_constant_s, interval_s), config.max_intervals * interval_s);
-    const double noise_s = config.noise_sigmas * offset_sd_s;
-    if (std::fabs(remaining_s) > noise_s) duration_s *= noise_s / std::fabs(remaining_s);
+    const double noise_s = (config.starting ? 1.0 : config.noise_sigmas) * offset_sd_s;
+    const double share = std::min(noise_s / std::fabs(remaining_s), 1.0);
+    duration_s *= config.starting ? share * share : share;
     return std::isfinite(duration_s) ? duration_s : 0.0;
 }
 

@@ -25,9 +25,11 @@
 /// the uncertainty of the frequency turns into one of the offset.
 ///
 /// An offset that is large against √P is no noise but a real error (start, jump, suspend), and is
-/// corrected proportionally faster. D is bounded by a number of intervals, because beyond that there
-/// is no calm left to be gained and every error of the model would last. Limits of the clock
-/// (`maxslewrate`, shortest slew) are `NtpClock`'s. Pure functions; all times in seconds.
+/// corrected proportionally faster. At the start that holds for all that exceeds √P, and by the square:
+/// there is no calm yet to be kept, and the next measurement is long in coming. D is bounded by a
+/// number of intervals, because beyond that there is no calm left to be gained and every error of the
+/// model would last. Limits of the clock (`maxslewrate`, shortest slew) are `NtpClock`'s. Pure
+/// functions; all times in seconds.
 
 #include "servo/filter/estimator.h"
 
@@ -40,6 +42,8 @@ struct SteeringConfig {
     /// Offsets beyond so many √P are corrected faster.
     double noise_sigmas = 3.0;
     double max_intervals = 10.0;
+    /// One of the first corrections after a start.
+    bool starting = false;
 };
 
 /// Duration of the correction of `remaining_s` (either sign), of which the newest part comes from

@@ -13,7 +13,9 @@ constexpr bool is_rerun_count(int n) { return n == 24 || n == 32 || n == 48 || n
 
 /// Up to here the line is the estimate, from there on the bank alone.
 constexpr int kLineOnly = 3;
-constexpr int kBankOnly = 8;
+constexpr int kBankOnly = 12;
+/// From here on what the bank believes of noise and wander may be told.
+constexpr int kNoiseKnown = 8;
 /// Variance of a line of so few points, as a multiple of what it claims.
 constexpr double kFewResiduals = 9.0;
 
@@ -469,7 +471,7 @@ void EmgEstimator::adjust(const ClockAdjustment& adjustment) noexcept {
 }
 
 std::optional<SourceView::Noise> EmgEstimator::noise() const noexcept {
-    if (samples_ < kBankOnly) return std::nullopt;
+    if (samples_ < kNoiseKnown) return std::nullopt;
     const EmgBank::MeanNoise mean = bank_.mean_noise(scale_);
     return SourceView::Noise{bank_.wander(), mean.queueing_s, mean.gauss_s, surprises_};
 }

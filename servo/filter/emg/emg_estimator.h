@@ -11,7 +11,7 @@
 /// frequency has a prior of two parts: an ordinary crystal within 100 ppm of where it is expected
 /// (corrections known since count as known), and, one in a hundred, anything up to 0.1. The bank is
 /// run under both; the one with more evidence and prior answers, and what is left of the other widens
-/// the claimed errors. Up to the eighth sample, and longer while the line is known better, the answer
+/// the claimed errors. Up to the twelfth sample, and longer while the line is known better, the answer
 /// leans on the history's line, which is given the same prior of frequency (a line through four
 /// samples of a noisy path says anything).
 ///

@@ -44,6 +44,24 @@ TEST(Discipline, FollowsAnUpdateAndSlewsTheSystemClock) {
     EXPECT_NEAR(report.remaining_s, 0.0, 1e-8);
 }
 
+TEST(Discipline, StartCorrectsFasterThanItDoesLater) {
+    Machine machine{DisciplineConfig{}};
+    const auto left_of_disturbance_s = [&machine](double by_s) {
+        machine.run(Duration::from_s(64));
+        machine.driver.disturb(Duration::from_seconds(-by_s));
+        ClockUpdate update = machine.perfect_update();
+        update.estimate.offset_sd_s = 1e-5;
+        update.estimate.frequency_sd = 1e-7;
+        machine.follow(update);
+        machine.run(Duration::from_s(4));
+        return machine.driver.system_offset_s();
+    };
+    left_of_disturbance_s(0.0);
+    EXPECT_LT(left_of_disturbance_s(4e-5), 1e-5);
+    for (int i = 0; i < 8; ++i) left_of_disturbance_s(0.0);
+    EXPECT_GT(left_of_disturbance_s(4e-5), 2e-5);
+}
+
 TEST(Discipline, SlewsAHundredSecondsInTheTimeExpected) {
     Machine machine{DisciplineConfig{}};
     machine.driver.disturb(Duration::from_s(-100));

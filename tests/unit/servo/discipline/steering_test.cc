@@ -65,6 +65,19 @@ TEST(Steering, LargeOffset_IsCorrectedProportionallyFaster) {
     EXPECT_NEAR(correction_duration_s(e, 2e-3, 16.0), large_s / 2.0, large_s * 1e-9);
 }
 
+TEST(Steering, Start_CorrectsWhatExceedsTheUncertaintyByTheSquare) {
+    const Estimate e = estimate_of(1e-6, 1e-8);
+    SteeringConfig starting;
+    starting.starting = true;
+    const double calm_s = correction_duration_s(e, 1e-6, 16.0);
+    EXPECT_DOUBLE_EQ(correction_duration_s(e, 1e-7, 16.0, starting), calm_s);
+    EXPECT_DOUBLE_EQ(correction_duration_s(e, 0.0, 16.0, starting), calm_s);
+    const double twice_s = correction_duration_s(e, 2e-5, 16.0, starting);
+    EXPECT_LT(twice_s, calm_s / 200.0);
+    EXPECT_NEAR(correction_duration_s(e, -4e-5, 16.0, starting), twice_s / 4.0, twice_s * 1e-9);
+    EXPECT_LT(twice_s, correction_duration_s(e, 2e-5, 16.0) / 5.0);
+}
+
 TEST(Steering, NothingKnown_IsCorrectedAtOnce) {
     EXPECT_EQ(correction_duration_s(estimate_of(1e-6, 1e-8), 1e-3, 0.0), 0.0);
     EXPECT_EQ(correction_duration_s(estimate_of(0.0, 0.0), 1e-3, 16.0), 0.0);
