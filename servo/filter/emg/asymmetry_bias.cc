@@ -18,6 +18,9 @@ constexpr double kClip = 5.0;
 constexpr double kSkewFaint = 0.8;
 constexpr double kSkewSharp = 1.1;
 
+/// The offset is in doubt up to where the edge is seen for certain.
+constexpr double kSkewVisible = 1.6;
+
 /// Nor where it is so nearly normal that the inferred mean would be many times the jitter.
 constexpr double kSkewNone = 0.3;
 constexpr double kSkewSome = 0.5;
@@ -53,7 +56,7 @@ void AsymmetryBias::add(double forward_s, double backward_s, double offset_varia
     forward_.add(forward_s, gain, count_ > kFirstCount);
     backward_.add(backward_s, gain, count_ > kFirstCount);
     offset_variance_s2_ += gain * (offset_variance_s2 - offset_variance_s2_);
-    bias_s_ = 0.0;
+    bias_s_ = doubt_s_ = 0.0;
     if (count_ < kMinCount) return;
 
     // Too much movement of the clock in the residuals, and nothing can be said of the jitter.
@@ -80,9 +83,12 @@ void AsymmetryBias::add(double forward_s, double backward_s, double offset_varia
         (forward_.second * forward_.second / v1 + backward_.second * backward_.second / v2) /
         (2.0 * n));
 
-    const double applied = significance(skew, skew_error) *
-                           significance(std::fabs(difference_s), difference_error_s) *
+    const double differs = significance(std::fabs(difference_s), difference_error_s);
+    const double applied = significance(skew, skew_error) * differs *
                            fade(skew, kSkewNone, kSkewSome) * fade(skew, kSkewSharp, kSkewFaint);
+    const double unseen_s = 0.5 * difference_s * fade(skew, kSkewVisible, kSkewSharp);
+    const double fiction_s = 0.5 * queue_difference_s * fade(skew, kSkewFaint, kSkewNone);
+    doubt_s_ = differs * std::hypot(unseen_s, fiction_s);
     if (!(applied > 0.0)) return;
     const double means_s = 2.0 / skew * difference_s;
     // Only what the bank leaves out, never against it.

@@ -20,8 +20,15 @@
 ///
 /// It is a correction by risk and not by evidence: made only as far as skewness and difference of the
 /// sd are significant, and only for skewness well below that of an exponential (elsewhere the bank
-/// sees the edge itself) and well above none (noise of timestamps has none and biases nothing). A
-/// third of it is claimed as uncertainty.
+/// sees the edge itself) and well above none (noise of timestamps has none, and what its mean would
+/// be cannot be inferred).
+///
+/// What cannot be inferred is claimed as uncertainty wherever σ₁ and σ₂ differ significantly: a third of
+/// the correction, because the family may be another; half of σ₁ − σ₂, unless the skewness is that of
+/// a visible edge; and half of λ₁ − λ₂ if there is hardly any skewness, for then the bank takes the wider
+/// noise of one way for queueing that does not exist.
+
+#include <cmath>
 
 namespace gnomon {
 
@@ -36,7 +43,8 @@ public:
 
     /// To subtract from the bank's offset, s.
     double bias_s() const noexcept { return bias_s_; }
-    double sd_s() const noexcept { return kDoubt * (bias_s_ < 0.0 ? -bias_s_ : bias_s_); }
+    /// What remains in doubt, one sigma, s.
+    double sd_s() const noexcept { return std::hypot(kDoubt * bias_s_, doubt_s_); }
 
 private:
     static constexpr double kDoubt = 1.0 / 3.0;
@@ -52,6 +60,7 @@ private:
     Moments backward_;
     double offset_variance_s2_ = 0.0;
     double bias_s_ = 0.0;
+    double doubt_s_ = 0.0;
     int count_ = 0;
 };
 

@@ -31,11 +31,15 @@ public:
             filter_.predict((sample.at - at_).to_seconds(), cell_.wander, 1e-10, 0.0);
         }
         at_ = sample.at;
+        nis_ = 0.0;
         const Way first = count_ % 2 == 0 ? Way::Forward : Way::Backward;
         const Way second = count_ % 2 == 0 ? Way::Backward : Way::Forward;
         for (const Way way : {first, second}) {
             const double sign = way == Way::Forward ? 1.0 : -1.0;
-            filter_.update(way, half_s + sign * sample.offset_s, noise);
+            const double observed_s = half_s + sign * sample.offset_s;
+            const double v = filter_.innovation(way, observed_s);
+            nis_ += v * v / (filter_.innovation_variance(way) + noise.gauss_s2);
+            filter_.update(way, observed_s, noise);
         }
         ++count_;
     }
@@ -58,10 +62,15 @@ public:
     }
     const char* name() const noexcept override { return "oracle"; }
 
+    /// Normalised innovations squared of the last exchange, the sum of both ways; in Gaussian noise of
+    /// χ² with two degrees of freedom.
+    double nis() const noexcept { return nis_; }
+
 private:
     Cell cell_;
     EmgFilter filter_;
     UtcTime at_;
+    double nis_ = 0.0;
     int count_ = 0;
 };
 

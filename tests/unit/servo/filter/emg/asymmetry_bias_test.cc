@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 namespace gnomon {
@@ -44,6 +45,27 @@ TEST(AsymmetryBias, IsNoneForNormalNoiseAndForFewMeasurements) {
     }
     EXPECT_EQ(bias.bias_s(), 0.0);
     EXPECT_EQ(after(50, 10.0, 1e-4, 3e-5, 0.0).bias_s(), 0.0);
+}
+
+TEST(AsymmetryBias, DoubtsWhatIsNotCorrected) {
+    // Between near-normal and exponential: the edge is not seen for certain, nor can it be inferred.
+    const AsymmetryBias between = after(3000, 3.0, 1e-4, 3e-5, 7e-5);
+    EXPECT_EQ(between.bias_s(), 0.0);
+    EXPECT_NEAR(between.sd_s(), 0.5 * 7e-5 / std::sqrt(3.0), 6e-6);
+    // Noise without an edge, part of which the filter takes for queueing.
+    std::mt19937_64 random(3);
+    std::normal_distribution<double> normal;
+    AsymmetryBias noise;
+    for (int i = 0; i < 5000; ++i) {
+        noise.add(1e-4 * normal(random), 3e-5 * normal(random), 1e-14, 8e-5);
+    }
+    EXPECT_NEAR(noise.sd_s(), std::hypot(3.5e-5, 4e-5), 5e-6);
+}
+
+TEST(AsymmetryBias, DoubtsNothingForEqualWaysAndForVisibleEdges) {
+    EXPECT_EQ(after(3000, 10.0, 1e-4, 1e-4, 0.0).sd_s(), 0.0);
+    EXPECT_EQ(after(3000, 3.0, 1e-4, 1e-4, 0.0).sd_s(), 0.0);
+    EXPECT_LT(after(3000, 1.0, 1e-4, 3e-5, 7e-5).sd_s(), 2e-6);
 }
 
 }  // namespace
