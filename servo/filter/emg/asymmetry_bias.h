@@ -23,10 +23,10 @@
 /// sees the edge itself) and well above none (noise of timestamps has none, and what its mean would
 /// be cannot be inferred).
 ///
-/// What cannot be inferred is claimed as uncertainty wherever σ₁ and σ₂ differ significantly: a third of
-/// the correction, because the family may be another; half of σ₁ − σ₂, unless the skewness is that of
-/// a visible edge; and half of λ₁ − λ₂ if there is hardly any skewness, for then the bank takes the wider
-/// noise of one way for queueing that does not exist.
+/// What cannot be inferred is claimed as uncertainty wherever σ₁ and σ₂ differ significantly: a third
+/// of the correction, because the family may be another; half of σ₁ − σ₂, unless the skewness is that
+/// of a visible edge; and half of λ₁ − λ₂ if there is hardly any skewness, for then the bank takes the
+/// wider noise of one way for queueing that does not exist.
 
 #include <cmath>
 
