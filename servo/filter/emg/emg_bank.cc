@@ -23,6 +23,9 @@ constexpr double kVotingWeight = 1e-3;
 /// A measurement that is early by less than so many sigmas is not called impossible.
 constexpr double kWildSigmas = 4.0;
 
+/// Nothing is known of the noise while the clock is unknown: a single innovation tells so much.
+constexpr double kMaxResidualStep = 1.5;
+
 }  // namespace
 
 EmgBank::EmgBank(const EmgConfig& config) noexcept : config_(config) {
@@ -43,6 +46,7 @@ void EmgBank::start(const EmgPrior& prior, const EmgScale& scale) noexcept {
         const int shape = i / kEmgWanders;
         m = Model{};
         m.filter.start(mean, sd);
+        m.residual_s2 = scale.residual_s * scale.residual_s;
         const double gauss = shape == kResidualShape ? 1.0 : config_.gauss_shares[shape];
         m.forward.mean_s = gauss < 1.0 ? jitter_s * std::sqrt(1.0 - gauss * gauss) : 0.0;
         m.forward.tail_s = kFirstTail * jitter_s;
@@ -66,18 +70,36 @@ double EmgBank::gauss_variance(int shape, double least_s2, const EmgScale& scale
 /// whose Jacobian is 2.
 double EmgBank::observe_offset(Model& m, const EmgObservation& observation,
                                const EmgScale& scale) noexcept {
-    const double least_s2 =
-        0.25 * (observation.forward_variance_s2 + observation.backward_variance_s2);
     EmgNoise noise;
-    noise.gauss_s2 = std::max(scale.residual_s * scale.residual_s, least_s2);
+    noise.gauss_s2 = std::max(m.residual_s2, observation.rounding_variance_s2);
     noise.wild_share = config_.tail_share;
     noise.wild_s2 = kFirstTail * kFirstTail * noise.gauss_s2;
-    double evidence = m.filter.update(Way::Offset, observation.offset_s(), noise).log_evidence;
+    const double innovation_s = m.filter.innovation(Way::Offset, observation.offset_s());
+    const double predicted_s2 = m.filter.innovation_variance(Way::Offset);
+    const EmgPosterior posterior = m.filter.update(Way::Offset, observation.offset_s(), noise);
+    double evidence = posterior.log_evidence;
+    learn_residual(m, innovation_s * innovation_s, predicted_s2 + noise.gauss_s2,
+                   1.0 - posterior.wild_share);
+    const double least_s2 =
+        0.25 * (observation.forward_variance_s2 + observation.backward_variance_s2);
     noise.gauss_s2 = std::max(0.5 * scale.jitter_s * scale.jitter_s, least_s2);
     noise.wild_s2 = kFirstTail * kFirstTail * noise.gauss_s2;
     evidence +=
         m.filter.update(Way::HalfRoundTrip, 0.5 * observation.round_trip_s(), noise).log_evidence;
     return evidence - std::log(2.0);
+}
+
+/// By how much innovations exceed what is claimed for them (Mehra 1970). Expectation-maximisation would
+/// hardly move where the noise is small beside the wander; where it is, little depends on it, so it
+/// moves by the root of its share only.
+void EmgBank::learn_residual(Model& m, double square_s2, double claimed_s2,
+                             double ordinary) const noexcept {
+    const double gain = std::max(1.0 / (count_ + 2.0), config_.learning_floor);
+    const double before_s2 = m.residual_s2;
+    const double share = std::sqrt(std::min(before_s2 / claimed_s2, 1.0));
+    m.residual_s2 += gain * ordinary * share * (square_s2 - claimed_s2);
+    m.residual_s2 =
+        std::clamp(m.residual_s2, before_s2 / kMaxResidualStep, before_s2 * kMaxResidualStep);
 }
 
 double EmgBank::observe(Model& m, int shape, Way way, const EmgObservation& observation,

@@ -19,7 +19,8 @@
 /// answer is mean and covariance of the mixture, the spread between the members included.
 ///
 /// One more shape is for sources whose delay tells nothing (reference clocks): it observes offset and
-/// round trip instead of the two ways, with Gaussian noise as large as the residuals of the offset.
+/// round trip instead of the two ways, with Gaussian noise that starts as large as the residuals of
+/// the offset and is learned by every member: much of the residuals of a line is wander.
 ///
 /// Since the posteriors are approximate, the order of the two ways matters slightly; it alternates.
 ///
@@ -39,6 +40,9 @@ struct EmgObservation {
     /// Least variance of the timestamps of either, s², > 0.
     double forward_variance_s2 = 1e-19;
     double backward_variance_s2 = 1e-19;
+    /// Likewise of the offset if it is known by experience how noisy it is: only what no experience
+    /// can undercut, because merged readings are finer than one.
+    double rounding_variance_s2 = 1e-19;
 
     double offset_s() const noexcept { return 0.5 * (forward_s - backward_s); }
     double round_trip_s() const noexcept { return forward_s + backward_s; }
@@ -127,6 +131,7 @@ private:
         EmgFilter filter;
         Queueing forward;
         Queueing backward;
+        double residual_s2 = 0.0;    ///< variance of the offset's noise; only the last shape
         double base_before_s = 0.0;  ///< D before the measurement that is being taken in
         double log_weight = 0.0;
         double weight = 1.0 / kModels;
@@ -139,6 +144,8 @@ private:
                             const EmgScale& scale) const noexcept;
     double observe_offset(Model& model, const EmgObservation& observation,
                           const EmgScale& scale) noexcept;
+    void learn_residual(Model& model, double square_s2, double claimed_s2,
+                        double ordinary) const noexcept;
     void learn(Queueing& queueing, const EmgPosterior& posterior,
                const EmgScale& scale) const noexcept;
     void weigh() noexcept;

@@ -68,8 +68,8 @@ EmgObservation observation_of(const Sample& sample, const SampleHistory& history
     o.backward_s = 0.5 * round_trip_s - offset_s;
     const double precision_s = history.config().precision_s;
     const double rounding_s = kRounding * (std::fabs(o.forward_s) + std::fabs(o.backward_s));
-    const double floor_s2 =
-        std::max(precision_s * precision_s / 12.0, kMinVariance_s2) + rounding_s * rounding_s;
+    o.rounding_variance_s2 = kMinVariance_s2 + rounding_s * rounding_s;
+    const double floor_s2 = precision_s * precision_s / 12.0 + o.rounding_variance_s2;
     // A sample from a dump file knows only the variance of the offset.
     const double from_offset_s2 = 2.0 * own_variance(sample.noise_variance_s2);
     const bool both = sample.forward_variance_s2 > 0.0 || sample.backward_variance_s2 > 0.0;
@@ -316,7 +316,7 @@ void EmgEstimator::notice_longer_path(const SampleHistory& history,
     if (!config_.detect_path_changes || samples_ < next_trial_) return;
     if (round_trips_.count() < 2 * kChangeWindow) return;
     // All of the last 32 above the median of a window that consists of others, mostly.
-    if (round_trips_.min_of_newest_s(kChangeWindow) < round_trips_.quantile_s(0.4)) return;
+    if (round_trips_.min_of_newest_s(kChangeWindow) <= round_trips_.quantile_s(0.4)) return;
     const Snapshot* const oldest = snapshot_before(kChangeWindow);
     if (oldest == nullptr || samples_ - oldest->sample > history.stored()) return;
     next_trial_ = samples_ + kTrialPause;
