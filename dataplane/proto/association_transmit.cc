@@ -131,7 +131,8 @@ std::size_t Association::build_request(const LocalView& local, bool interleaved,
         header.stratum = has_stratum ? server.stratum : 0;
         header.ref_id = server.synchronised ? server.ref_id.value : 0;
         header.root_delay = NtpShort::from_seconds_up(server.root_delay_s);
-        header.root_dispersion = NtpShort::from_seconds_up(server.root_dispersion_at(local.utc));
+        header.root_dispersion =
+            NtpShort::dispersion_beside(server.root_delay_s, server.root_dispersion_at(local.utc));
         if (!server.reference_time.is_zero()) {
             header.reference = NtpTimestamp::from_utc(server.reference_time);
         }

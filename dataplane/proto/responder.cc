@@ -182,7 +182,7 @@ void Responder::write_header(const Request& request, Reply& reply) noexcept {
         header.ref_id = kKissRate.value;
     }
     header.root_delay = NtpShort::from_seconds_up(root_delay_s);
-    header.root_dispersion = NtpShort::from_seconds_up(root_dispersion_s);
+    header.root_dispersion = NtpShort::dispersion_beside(root_delay_s, root_dispersion_s);
     header.origin = reply.origin_;
     header.receive = reply.receive_;
     encode_header(header, std::span(reply.bytes_).first<kNtpHeaderSize>());

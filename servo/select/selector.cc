@@ -35,8 +35,7 @@ double advertised_dispersion_s(const SelectionData& data, const Estimate& follow
     if (!data.proven) {
         return data.reference_dispersion_s + std::fabs(followed.offset_s - data.reference.offset_s);
     }
-    return std::max(data.reference_dispersion_s,
-                    data.proven->bound_s(followed.offset_s) - 0.5 * data.root_delay_s);
+    return std::max(data.proven->bound_s(followed.offset_s) - 0.5 * data.root_delay_s, 0.0);
 }
 
 }  // namespace

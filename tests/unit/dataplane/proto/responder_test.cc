@@ -32,7 +32,11 @@ TEST(Responder, Responder_AnswersAClientRequestWithTheServersState) {
     EXPECT_EQ(answer.origin.bits(), 0x1234567890abcdefULL);
     EXPECT_EQ(answer.reference, NtpTimestamp::from_utc(server.state.reference_time));
     EXPECT_NEAR(answer.root_delay.to_seconds(), 0.01, 2e-5);
-    EXPECT_GE(answer.root_dispersion.to_seconds(), 0.001 + 10e-5);
+    // Rounded such that the bound they make together holds, and is at most a unit above it.
+    const double bound_s =
+        0.5 * answer.root_delay.to_seconds() + answer.root_dispersion.to_seconds();
+    EXPECT_GE(bound_s, 0.005 + 0.001 + 10e-5);
+    EXPECT_LE(bound_s, 0.005 + 0.001 + 10e-5 + 1.0 / 65536.0 + 1e-9);
     EXPECT_NEAR(seconds_from_base(answer.receive), 100e-6, 1e-9);
     EXPECT_NEAR(seconds_from_base(answer.transmit), 150e-6, 1e-9);
     EXPECT_EQ(server.reply.bytes().size(), kNtpHeaderSize);

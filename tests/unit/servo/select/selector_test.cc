@@ -481,6 +481,23 @@ TEST(Selector, BoundOfACombinationIsWhatTheSelectedSourceHasProven) {
                 2e-3 - followed_s, 1e-9);
 }
 
+TEST(Selector, WhatIsProvenBoundsTheEstimateEvenIfTheBestSampleAloneDoesNot) {
+    Selector selector(SelectorConfig{});
+    std::vector<Candidate> all{source(1, 0.0, 1e-3)};
+    all[0].data->reference_dispersion_s = 5e-4;
+    all[0].data->proven = HardInterval{-1.1e-3, 1.2e-3};
+    const SelectionResult proven = selector.select(all, kNow, 1);
+    ASSERT_TRUE(proven.update.has_value());
+    EXPECT_NEAR(0.5 * proven.update->root_delay_s + proven.update->root_dispersion_s, 1.2e-3, 1e-9);
+
+    // Less than half the root delay is not told: the dispersion cannot be negative.
+    Selector other(SelectorConfig{});
+    all[0].data->proven = HardInterval{-1e-4, 1e-4};
+    const SelectionResult narrow = other.select(all, kNow, 1);
+    ASSERT_TRUE(narrow.update.has_value());
+    EXPECT_EQ(narrow.update->root_dispersion_s, 0.0);
+}
+
 TEST(Selector, FirstSelectionWaitsForThoseThatAnswerAndCouldOutvoteTheFirst) {
     Selector selector(SelectorConfig{});
     std::vector<Candidate> all{source(1, 100.0, 1e-3), source(2, 0.0, 1e-3), source(3, 0.0, 1e-3)};

@@ -70,6 +70,21 @@ TEST(NtpShort, NeverAdvertisesLessThanTheTrueValue) {
     EXPECT_EQ(NtpShort::from_seconds_up(std::nan("")).bits(), 0U);
 }
 
+TEST(NtpShort, DelayAndDispersionTogetherNeverAdvertiseLessThanTheTrueBound) {
+    const double unit_s = 1.0 / 65536.0;
+    for (const double delay_s : {-1e-3, 0.0, 1e-9, 2e-4, 3.3 * unit_s, 0.1, 5.0}) {
+        for (const double dispersion_s : {0.0, 1e-7, 9e-6, 1.2e-4, 7.0 * unit_s, 2.0}) {
+            const double true_s = 0.5 * std::max(delay_s, 0.0) + dispersion_s;
+            const double told_s = 0.5 * NtpShort::from_seconds_up(delay_s).to_seconds() +
+                                  NtpShort::dispersion_beside(delay_s, dispersion_s).to_seconds();
+            EXPECT_GE(told_s, true_s - 1e-15) << delay_s << ' ' << dispersion_s;
+            EXPECT_LE(told_s, true_s + unit_s) << delay_s << ' ' << dispersion_s;
+        }
+    }
+    EXPECT_EQ(NtpShort::dispersion_beside(1e9, 1.0), NtpShort::from_seconds_up(1.0));
+    EXPECT_EQ(NtpShort::dispersion_beside(std::nan(""), 1.0), NtpShort::from_seconds_up(1.0));
+}
+
 TEST(Measurement, OffsetIsPositiveWhenTheLocalClockIsBehind) {
     Measurement m;
     m.forward = Duration::from_ms(110);  // server's clock 100 ms ahead, 10 ms each way
