@@ -25,8 +25,10 @@ struct HardInterval {
     double low_s = 0.0;  ///< offset of our clock, > 0: behind
     double high_s = 0.0;
 
-    bool contains(double estimate_s) const noexcept {
-        return low_s <= estimate_s && estimate_s <= high_s;
+    /// Within `slack_s` ≥ 0: what the samples claim for themselves need not cover their noise if they
+    /// have no delay to speak of (reference clocks).
+    bool contains(double estimate_s, double slack_s = 0.0) const noexcept {
+        return low_s - slack_s <= estimate_s && estimate_s <= high_s + slack_s;
     }
     /// Largest possible error of an estimate, s.
     double bound_s(double estimate_s) const noexcept;

@@ -7,6 +7,9 @@ namespace gnomon {
 
 namespace {
 
+/// What the samples prove is proven up to so many deviations of the residuals.
+constexpr double kNoiseSigmas = 4.0;
+
 /// The tests B and C want some history before they refuse anything.
 constexpr int kMinSamplesForTests = 6;
 
@@ -83,7 +86,8 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.server_distance_s = 0.5 * (best.root_delay_s - best.peer_delay_s) +
                              best.root_dispersion_s - best.peer_dispersion_s;
     data.proven = hard_interval(history_, reference);
-    if (data.proven && history_.has_line() && !data.proven->contains(data.reference.offset_s)) {
+    if (data.proven && history_.has_line() &&
+        !data.proven->contains(data.reference.offset_s, kNoiseSigmas * line.stddev_s)) {
         // However sure the estimator is, the samples disprove it. The line assumes least.
         data.reference = estimate_of(line);
         data.estimate = data.reference.at_time(at, 0.0);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/unit/servo/filter/samples.h"
 
 namespace gnomon {
@@ -42,6 +44,23 @@ private:
     double offset_s_;
     UtcTime at_;
 };
+
+TEST(SourceFilter, NoiseOfAReferenceClockDisprovesNoEstimate) {
+    // Claims a nanosecond of dispersion and has a microsecond of noise.
+    SourceFilter filter(HistoryConfig{}, make_estimator("emg"));
+    std::mt19937_64 random(5);
+    std::normal_distribution<double> normal(0.0, 1e-6);
+    for (int i = 0; i < 200; ++i) {
+        Measurement m = measured(16.0 * i, normal(random), 1e-9);
+        m.peer_dispersion_s = 1e-9;
+        filter.update(m);
+        if (i < 100) continue;
+        const auto data = filter.selection_data(at(16.0 * i));
+        const auto own = filter.estimator().estimate(at(16.0 * i));
+        ASSERT_TRUE(data && own);
+        EXPECT_EQ(data->estimate.offset_s, own->offset_s) << i;
+    }
+}
 
 TEST(SourceFilter, DisprovenEstimateGivesWayToTheLine) {
     SourceFilter filter(HistoryConfig{}, std::make_unique<Deluded>(0.5));
