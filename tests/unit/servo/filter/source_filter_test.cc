@@ -53,6 +53,8 @@ TEST(SourceFilter, NoiseOfAReferenceClockDisprovesNoEstimate) {
     for (int i = 0; i < 200; ++i) {
         Measurement m = measured(16.0 * i, normal(random), 1e-9);
         m.peer_dispersion_s = 1e-9;
+        m.root_delay_s = 0.0;
+        m.root_dispersion_s = 0.0;
         filter.update(m);
         if (i < 100) continue;
         const auto data = filter.selection_data(at(16.0 * i));
