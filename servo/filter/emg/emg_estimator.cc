@@ -30,6 +30,9 @@ constexpr double kLineSkews = 2.0;
 constexpr double kLineSigmas = 5.0;
 constexpr int kContradictionsToRestart = 2;
 
+/// Of the noise that the residuals tell, from one measurement to the next.
+constexpr double kMaxResidualGrowth = 1.25;
+
 constexpr double kImpossibleSigmas = 5.0;
 constexpr int kImpossibleToOpen = 3;
 /// A longer path is tried to have begun so many measurements ago.
@@ -150,7 +153,11 @@ void EmgEstimator::update(const SampleHistory& history) noexcept {
     }
     round_trips_.add(round_trip_of(newest, history));
     line_offset_s_ = line_frequency_ = 0.0;
-    const EmgScale scale = scale_of(history);
+    EmgScale scale = scale_of(history);
+    // No measurement is to be excused by the residual it makes itself.
+    if (samples_ > kRerunAlways && scale_.residual_s > 0.0) {
+        scale.residual_s = std::min(scale.residual_s, kMaxResidualGrowth * scale_.residual_s);
+    }
     scale_ = scale;
     const int changes_before = path_changes_;
     const double d_s = (newest.at - at_).to_seconds();

@@ -37,7 +37,8 @@
 ///
 /// Source or clock jumped: a measurement that arrived before it can have been sent counts as
 /// impossible and moves nothing much; several of the same direction in a row open offset and
-/// frequency.
+/// frequency. So that it cannot be excused by the residual it makes itself, the noise that the residuals
+/// tell grows by at most a quarter from one measurement to the next.
 ///
 /// Near-normal jitter of unequal size biases any filter; see asymmetry_bias.h for the correction.
 ///
