@@ -25,6 +25,7 @@ constexpr double kWildSigmas = 4.0;
 
 /// Nothing is known of the noise while the clock is unknown: a single innovation tells so much.
 constexpr double kMaxResidualStep = 1.5;
+constexpr double kMaxRelativeGain = 0.1;
 
 }  // namespace
 
@@ -71,7 +72,11 @@ double EmgBank::gauss_variance(int shape, double least_s2, const EmgScale& scale
 double EmgBank::observe_offset(Model& m, const EmgObservation& observation,
                                const EmgScale& scale) noexcept {
     EmgNoise noise;
-    noise.gauss_s2 = std::max(m.residual_s2, observation.rounding_variance_s2);
+    // Beside much wander the noise is hardly seen. What the round trips vary by is in the offset, too:
+    // half of their jitter's variance is that of the offset, and half of that is certain enough.
+    m.residual_s2 = std::max(
+        {m.residual_s2, 0.25 * scale.jitter_s * scale.jitter_s, observation.rounding_variance_s2});
+    noise.gauss_s2 = m.residual_s2;
     noise.wild_share = config_.tail_share;
     noise.wild_s2 = kFirstTail * kFirstTail * noise.gauss_s2;
     const double innovation_s = m.filter.innovation(Way::Offset, observation.offset_s());
@@ -96,7 +101,9 @@ void EmgBank::learn_residual(Model& m, double square_s2, double claimed_s2,
                              double ordinary) const noexcept {
     const double gain = std::max(1.0 / (count_ + 2.0), config_.learning_floor);
     const double before_s2 = m.residual_s2;
-    const double share = std::sqrt(std::min(before_s2 / claimed_s2, 1.0));
+    const double part = std::min(before_s2 / claimed_s2, 1.0);
+    // Most squares are below their mean: steps as long as the limit below would lead to zero.
+    const double share = std::min(std::sqrt(part), kMaxRelativeGain * part / gain);
     m.residual_s2 += gain * ordinary * share * (square_s2 - claimed_s2);
     m.residual_s2 =
         std::clamp(m.residual_s2, before_s2 / kMaxResidualStep, before_s2 * kMaxResidualStep);

@@ -160,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Standard{"Exponential64", Jitter::Exponential, 1e-4, 64.0, 0.7, 1.5},
                       Standard{"Gauss1", Jitter::Gaussian, 50e-9, 1.0, 0.9, 1.2},
                       Standard{"Gauss16", Jitter::Gaussian, 50e-9, 16.0, 0.9, 1.2},
-                      Standard{"Gauss64", Jitter::Gaussian, 50e-9, 64.0, 0.9, 1.2}),
+                      Standard{"Gauss64", Jitter::Gaussian, 50e-9, 64.0, 0.7, 1.2}),
     [](const auto& cell) { return std::string(cell.param.name); });
 
 }  // namespace
