@@ -68,8 +68,7 @@ std::string render_compat_table() {
         }
     }
     append_options(out, "Options of server, pool and peer", describe(source_option_table()));
-    append_options(out, "Options of hwtimestamp",
-                   describe(hwtimestamp_option_table()));
+    append_options(out, "Options of hwtimestamp", describe(hwtimestamp_option_table()));
     append_options(out, "Options of refclock", describe(refclock_option_table()));
     out +=
         "\n## Options of refclock drivers\n\n| driver | option | status | IDs |\n"

@@ -144,7 +144,7 @@ struct Services {
     EventSink& events;
     ServerWorkers* workers = nullptr;      ///< null: the engine answers every request itself
     RefclockReaders* refclocks = nullptr;  ///< null: no reference clock has samples
-    ClockObserver* observer = nullptr;  ///< null: nobody
+    ClockObserver* observer = nullptr;     ///< null: nobody
 };
 
 }  // namespace gnomon
