@@ -65,13 +65,18 @@ void InvariantChecker::violate(SimNode& node, NodeState& state, int invariant,
                                       static_cast<double>(world_.now() - kStart) * 1e-9, text));
 }
 
+bool InvariantChecker::tells_the_truth(int node) const {
+    const auto state = states_.find(node);
+    return world_.node(node).honest() && (state == states_.end() || !state->second.misled);
+}
+
 bool InvariantChecker::honest_majority_heard(const NodeState& state) const {
     int honest = 0;
     int all = 0;
     for (const auto& [source, heard] : state.heard) {
         if (heard.first < kSamplesToJudge || world_.now() - heard.second > kHeardRecently) continue;
         ++all;
-        if (world_.node(source).honest()) ++honest;
+        if (tells_the_truth(source)) ++honest;
     }
     return 2 * honest > all;
 }
@@ -96,9 +101,9 @@ void InvariantChecker::consume_events(SimNode& node, NodeState& state) {
             last = world_.now();
         } else if (const auto* selected = std::get_if<SourceSelected>(&event)) {
             const int source = index_of(selected->source.address);
-            const bool is_node = source >= 0 && source < world_.node_count();
-            state.misled = is_node && !world_.node(source).honest();
-            if (state.misled && honest_majority_heard(state)) {
+            state.followed = source >= 0 && source < world_.node_count() ? source : -1;
+            if (state.followed >= 0 && !world_.node(source).honest() &&
+                honest_majority_heard(state)) {
                 violate(node, state, 4, "selected falseticker " + selected->source.to_string());
             }
         }
@@ -110,6 +115,7 @@ void InvariantChecker::restart(SimNode& node, NodeState& state) {
     state.boots = node.boots();
     state.locked = false;
     state.updates = 0;
+    state.followed = -1;
     state.misled = false;
     state.synchronised = false;
     state.heard.clear();
@@ -120,10 +126,13 @@ void InvariantChecker::check(SimNode& node) {
     NodeState& state = states_[node.index()];
     if (node.boots() != state.boots) restart(node, state);
     consume_events(node, state);
+    state.misled = state.followed >= 0 && !tells_the_truth(state.followed);
+    const bool excused = state.misled && !honest_majority_heard(state);
 
     const UtcTime served = node.ntp_time();
     const int steps = node.clock().steps();
-    if (state.synchronised && steps == state.steps_at_last_served && served < state.last_served) {
+    if (state.synchronised && !excused && steps == state.steps_at_last_served &&
+        served < state.last_served) {
         violate(node, state, 2,
                 fmt::format("served time ran back by {} ns", (state.last_served - served).ns()));
     }
@@ -131,7 +140,7 @@ void InvariantChecker::check(SimNode& node) {
     state.steps_at_last_served = steps;
     state.synchronised = node.engine().server_state().synchronised;
 
-    if (state.misled && !honest_majority_heard(state)) {
+    if (excused) {
         state.locked = false;
         state.updates = 0;
     }

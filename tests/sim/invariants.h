@@ -5,8 +5,9 @@
 ///  2. served time, once synchronised, never runs backwards, but by a step that was announced;
 ///  3. the clock is not stepped any more once it is locked;
 ///  4. no falseticker is selected while the honest are a majority of the sources that have been heard.
-/// Whoever has heard nobody but a falseticker is excused from 1 and 3 until the honest are a majority
-/// of those heard, and must lock anew: no appliance can know better than all it was told.
+/// Whoever has heard nobody but a falseticker is excused from 1 to 3 until the honest are a majority
+/// of those heard, and must lock anew: no appliance can know better than all it was told. To its own
+/// followers it is a falseticker meanwhile.
 
 #include <map>
 #include <string>
@@ -57,7 +58,8 @@ private:
         std::map<int, std::pair<int, TrueTime>> heard;
         std::map<int, bool> reported;
         bool ever_locked = false;
-        bool misled = false;   ///< follows a falseticker, whom nobody it has heard contradicts
+        int followed = -1;     ///< index of the selected source; −1: none, or no node
+        bool misled = false;   ///< follows a falseticker, or somebody who is misled
         bool updated = false;  ///< the event at hand was an update of the clock
         std::vector<double> bounds_s;
         std::vector<double> bounds_over_error;
@@ -67,6 +69,7 @@ private:
     void restart(SimNode& node, NodeState& state);
     void consume_events(SimNode& node, NodeState& state);
     void note_tightness(SimNode& node, NodeState& state, double error_s, double bound_s);
+    bool tells_the_truth(int node) const;
     bool honest_majority_heard(const NodeState& state) const;
     void violate(SimNode& node, NodeState& state, int invariant, const std::string& text);
 
