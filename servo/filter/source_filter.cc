@@ -56,6 +56,18 @@ void SourceFilter::shift_offsets(double offset_s) {
     for (EstimatorTrial& trial : trials_) trial.shift_offsets(offset_s);
 }
 
+std::optional<Estimate> SourceFilter::estimate(UtcTime at) const {
+    if (!history_.has_line()) return steering().estimate(at);
+    const UtcTime reference = history_.newest().at;
+    const std::optional<Estimate> then = steering().estimate(reference);
+    const std::optional<HardInterval> proven = hard_interval(history_, reference);
+    const HistoryLine& line = history_.line();
+    if (then && proven && !proven->contains(then->offset_s, kNoiseSigmas * line.stddev_s)) {
+        return estimate_of(line).at_time(at, 0.0);
+    }
+    return steering().estimate(at);
+}
+
 std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     const UtcTime reference = history_.empty() ? UtcTime() : history_.newest().at;
     const std::optional<Estimate> now = estimate(at);
@@ -86,12 +98,6 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.server_distance_s = 0.5 * (best.root_delay_s - best.peer_delay_s) +
                              best.root_dispersion_s - best.peer_dispersion_s;
     data.proven = hard_interval(history_, reference);
-    if (data.proven && history_.has_line() &&
-        !data.proven->contains(data.reference.offset_s, kNoiseSigmas * line.stddev_s)) {
-        // However sure the estimator is, the samples disprove it. The line assumes least.
-        data.reference = estimate_of(line);
-        data.estimate = data.reference.at_time(at, 0.0);
-    }
     if (history_.has_line()) {
         // Beyond the line's bound one of the two is wrong, whatever either claims.
         const double beyond =

@@ -95,7 +95,9 @@ public:
     /// An unknown error of up to this much was added to the clock.
     void add_dispersion(double dispersion_s) { history_.add_dispersion(dispersion_s); }
 
-    std::optional<Estimate> estimate(UtcTime at) const { return steering().estimate(at); }
+    /// Of the estimator that steers; of the history's line when the samples disprove that
+    /// (`HardInterval`), however sure the estimator is. Empty until there is a sample.
+    std::optional<Estimate> estimate(UtcTime at) const;
     /// Empty until there is a sample.
     std::optional<SelectionData> selection_data(UtcTime at) const;
     SourceStatistics statistics(UtcTime at) const;

@@ -253,7 +253,7 @@ void EmgEstimator::rerun(const SampleHistory& history, const EmgScale& scale) no
     }
     for (Snapshot& s : snapshots_) s.sample = 0;
     impossible_ = contradictions_ = 0;
-    next_trial_ = samples_;
+    next_trial_ = next_trial_of_ways_ = samples_;
     bank_samples_ = count;
     at_ = history.newest().at;
 }

@@ -74,6 +74,7 @@ TEST(SourceFilter, DisprovenEstimateGivesWayToTheLine) {
     EXPECT_NEAR(data->reference.offset_s, 1e-6, 2e-6);
     EXPECT_NEAR(data->estimate.offset_s, 1e-6, 3e-6);
     EXPECT_NEAR(data->estimate.frequency, 0.0, 1e-6);
+    EXPECT_NEAR(filter.predicted_offset_s(at(130)), 1e-6, 3e-6);
 }
 
 TEST(SourceFilter, FrequencyBeyondTheLinesBoundIsUncertain) {
