@@ -14,6 +14,9 @@ namespace {
 constexpr double kTinyDistance_s = 1e-12;
 constexpr double kTinyDeviation_s = 1e-12;
 constexpr double kTinyFrequency = 1e-15;
+/// What is not finite is taken for that: known so badly that it has no weight beside anything else.
+constexpr double kHuge_s = 1e9;
+constexpr double kHugeFrequency = 1e3;
 /// Share of the best source's variance that is the wander of our clock.
 constexpr double kWanderShare = 0.5;
 
@@ -21,6 +24,11 @@ constexpr double kWanderShare = 0.5;
 constexpr BiasPrior kFrequencyPrior{1e-12, 1e-6, 1e-10, 1.5};
 
 double square(double x) noexcept { return x * x; }
+
+/// Not a number: the highest.
+double bounded(double x, double low, double high) noexcept {
+    return x < high ? std::max(x, low) : high;
+}
 
 /// How many inputs follow the same upstream as this one, itself included.
 int group_size(std::span<const CombineInput> inputs, const CombineInput& of) noexcept {
@@ -51,10 +59,14 @@ void Combiner::prepare(std::span<const CombineInput> inputs, double selected_off
     frequency_common_ = std::numeric_limits<double>::infinity();
     for (const CombineInput& input : inputs) {
         Estimate e = input.estimate.at_time(at, 0.0);
-        e.offset_sd_s = std::max(e.offset_sd_s, kTinyDeviation_s);
-        e.frequency_sd = std::max(e.frequency_sd, kTinyFrequency);
         // Relative to the selected one, because offsets can be of any size.
         e.offset_s -= selected_offset_s;
+        if (!std::isfinite(e.offset_s) || !std::isfinite(e.frequency) ||
+            !std::isfinite(e.offset_frequency_covariance)) {
+            e = Estimate{e.at, 0.0, kHuge_s, 0.0, kHugeFrequency, 0.0};
+        }
+        e.offset_sd_s = bounded(e.offset_sd_s, kTinyDeviation_s, kHuge_s);
+        e.frequency_sd = bounded(e.frequency_sd, kTinyFrequency, kHugeFrequency);
         estimates_.push_back(e);
         offset_common_s2_ = std::min(offset_common_s2_, kWanderShare * square(e.offset_sd_s));
         frequency_common_ = std::min(frequency_common_, kWanderShare * square(e.frequency_sd));
@@ -86,7 +98,7 @@ void Combiner::weigh_offsets(std::span<const CombineInput> inputs) {
         Witness w;
         w.value = estimates_[i].offset_s - shift_s;
         w.variance = noise_s2(i);
-        w.distance = std::max(inputs[i].root_distance_s, kTinyDistance_s);
+        w.distance = bounded(inputs[i].root_distance_s, kTinyDistance_s, kHuge_s);
         w.votes = 1.0 / group_size(inputs, inputs[i]);
         const BiasTrack* track = inputs[i].track;
         if (track != nullptr && track->known() && track->variance_s2() < w.variance &&
@@ -102,7 +114,7 @@ void Combiner::weigh_offsets(std::span<const CombineInput> inputs) {
     for (std::size_t i = 0; i < n; ++i) {
         const double bias2 = std::max(1.0 / precisions[i] - witnesses_[i].variance, 0.0);
         const double share =
-            std::clamp(inputs[i].server_distance_s / witnesses_[i].distance, 0.0, 1.0);
+            bounded(inputs[i].server_distance_s / witnesses_[i].distance, 0.0, 1.0);
         variances_[i] = noise_s2(i) + bias2;
         server_variances_[i] = bias2 * share * share;
     }
@@ -144,6 +156,11 @@ void Combiner::weigh(std::span<const CombineInput> inputs, std::vector<double>& 
         used_.erase(used_.begin() + least);
     }
     weights.assign(inputs.size(), 0.0);
+    // The clock is behind this: no input may make it follow what is not a number.
+    if (!(solution.sum() > 0.0) || !solution.allFinite()) {
+        weights[0] = 1.0;
+        return;
+    }
     for (std::size_t i = 0; i < used_.size(); ++i) {
         weights[used_[i]] = solution(static_cast<Eigen::Index>(i)) / solution.sum();
     }
@@ -165,7 +182,7 @@ Combined Combiner::blend(std::span<const CombineInput> inputs) const {
         offset_s2 += a * a * noise_s2(i);
         frequency_variance += b * b * (square(e.frequency_sd) - frequency_common_);
         covariance += std::sqrt(a * b) * e.offset_frequency_covariance;
-        skew_weights += 1.0 / square(std::max(inputs[i].skew, kTinyFrequency));
+        skew_weights += 1.0 / square(bounded(inputs[i].skew, kTinyFrequency, kHugeFrequency));
     }
     out.estimate.offset_sd_s = std::sqrt(offset_s2);
     out.estimate.frequency_sd = std::sqrt(frequency_variance);

@@ -62,8 +62,9 @@ struct Combined {
 class Combiner {
 public:
     /// `inputs[0]` is the selected source, which counts; if nothing else does, it is returned unchanged
-    /// (but for the time). Distances, deviations and skews of zero are treated as tiny. Allocates a
-    /// little when there are more.
+    /// (but for the time). Distances, deviations and skews of zero are treated as tiny, whatever
+    /// is not finite as huge, so that it has no weight; what the selected one says is to be finite.
+    /// Weights are never anything but numbers in [0, 1]. Allocates a little when there are more.
     Combined combine(std::span<const CombineInput> inputs, UtcTime at);
 
     /// Of the last combination: the weights of the offsets, which sum up to one.

@@ -18,6 +18,11 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kTinyVariance = 1e-34;
 /// Where the posterior of e is evaluated: so many standard deviations from each witness.
 constexpr std::array<double, 9> kAbscissae = {0.0, 0.5, 1.0, 1.5, 2.0, 2.6, 3.4, 5.0, 9.0};
+/// Beyond that up to the farthest witness, each so many times as far as the one before: what a gap
+/// is worth must not be judged by its edge alone, where the tail is much higher than within.
+constexpr double kStretch = 1.8;
+/// Beyond so many variances the normal part is nothing beside the tail.
+constexpr double kNormalReach2 = 120.0;
 
 struct Density {
     double value;
@@ -26,8 +31,10 @@ struct Density {
 
 Density density(double residual, double variance) noexcept {
     const double square = residual * residual;
-    const double normal =
-        (1.0 - kTailShare) * std::exp(-0.5 * square / variance) / std::sqrt(2.0 * kPi * variance);
+    const double normal = square > kNormalReach2 * variance
+                              ? 0.0
+                              : (1.0 - kTailShare) * std::exp(-0.5 * square / variance) /
+                                    std::sqrt(2.0 * kPi * variance);
     const double tail = kTailShare * std::sqrt(variance) / (kPi * (variance + square));
     const double value = normal + tail;
     return {value, (normal / variance + tail * 2.0 / (variance + square)) / value};
@@ -40,6 +47,9 @@ double Consensus::evidence(std::span<const Witness> witnesses, double beta) {
     const std::size_t n = witnesses.size();
     points_.clear();
     variances_.clear();
+    const auto [lowest, highest] =
+        std::minmax_element(witnesses.begin(), witnesses.end(),
+                            [](const Witness& a, const Witness& b) { return a.value < b.value; });
     for (const Witness& w : witnesses) {
         const double bias = beta * w.distance;
         variances_.push_back(std::max(w.variance + bias * bias, kTinyVariance));
@@ -47,6 +57,13 @@ double Consensus::evidence(std::span<const Witness> witnesses, double beta) {
         for (double abscissa : kAbscissae) {
             points_.push_back(w.value - abscissa * sd);
             if (abscissa > 0.0) points_.push_back(w.value + abscissa * sd);
+        }
+        const double above = highest->value - w.value;
+        const double below = w.value - lowest->value;
+        for (double away = kAbscissae.back() * kStretch * sd; away < std::max(above, below);
+             away *= kStretch) {
+            if (away < above) points_.push_back(w.value + away);
+            if (away < below) points_.push_back(w.value - away);
         }
     }
     std::sort(points_.begin(), points_.end());
@@ -109,7 +126,11 @@ std::span<const double> Consensus::precisions(std::span<const Witness> witnesses
         total += weight;
         for (std::size_t i = 0; i < n; ++i) precisions_[i] += weight * at_beta_[i];
     }
-    for (double& sum : precisions_) sum /= total;
+    for (std::size_t i = 0; i < n; ++i) {
+        // Where a residual is nothing, the tail's narrow middle claims a little more.
+        const double limit = 1.0 / std::max(witnesses[i].variance, kTinyVariance);
+        precisions_[i] = std::min(precisions_[i] / total, limit);
+    }
     return precisions_;
 }
 

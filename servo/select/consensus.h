@@ -30,7 +30,7 @@
 /// Two sources that disagree by more than their noise leave open which is right: the nearer or, at
 /// like distance, the more precise one leads. There is no majority of two.
 ///
-/// Costs some 0.1 ms for four sources and grows with the square of their number.
+/// Costs some 0.1 ms for four sources and grows with the square of their number; the caller bounds it.
 
 #include <span>
 #include <vector>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "servo/units/assert.h"
 
@@ -443,6 +444,7 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
     take(selected);
     double near_s = selected.result->distance_s;
     if (peer.type == SourceType::Ntp) near_s += config_.reselect_distance_s;
+    leave_out_farthest(selected);
     for (int i : admitted_) {
         Work& w = work_[i];
         if (&w == &selected) continue;
@@ -471,14 +473,30 @@ void Selector::produce_update(std::span<const Candidate> candidates) {
     update.ref_id = peer.ref_id;
     update.source = peer.id;
     update.type = peer.type;
-    update.combined =
-        static_cast<int>(std::count_if(combine_inputs_.begin(), combine_inputs_.end(),
-                                       [](const CombineInput& input) { return input.counts; }));
+    for (std::size_t i = 0; i < combined_.size(); ++i) update.combined += is_combined(i) ? 1 : 0;
     result_.update = update;
 }
 
-/// Puts the source among those that are combined, the selected one first; a distant one only to judge
-/// the others by.
+/// Marks all but the selected and the `kMaxCombined` nearest, and takes them out of admitted_.
+void Selector::leave_out_farthest(const Work& selected) {
+    if (admitted_.size() <= 1 + kMaxCombined) return;
+    const auto rank = [&](int i) {
+        return std::pair(&work_[i] == &selected ? -1.0 : work_[i].result->distance_s, i);
+    };
+    const auto kept = admitted_.begin() + 1 + kMaxCombined;
+    std::nth_element(admitted_.begin(), kept, admitted_.end(),
+                     [&rank](int a, int b) { return rank(a) < rank(b); });
+    std::for_each(kept, admitted_.end(), [this](int i) { mark(work_[i], SourceStatus::Distant); });
+    admitted_.erase(kept, admitted_.end());
+}
+
+/// What is combined does not always count: a source far from where the others agree has no weight.
+bool Selector::is_combined(std::size_t i) const noexcept {
+    const double of_even_share = combiner_.weights()[i] * static_cast<double>(combined_.size());
+    return i == 0 || (combine_inputs_[i].counts && of_even_share >= kNegligibleWeight);
+}
+
+/// Adds a source to what is combined, the selected one first; a distant one only as a witness.
 void Selector::take(Work& w) {
     const SelectionData& data = *w.candidate->data;
     CombineInput input;
@@ -492,8 +510,7 @@ void Selector::take(Work& w) {
     combined_.push_back(static_cast<int>(&w - work_.data()));
 }
 
-/// What is combined does not always count: a source far from where the others agree has no weight, and
-/// is shown as different.
+/// What has no weight is shown as different.
 Combined Selector::combine_taken(UtcTime at) {
     claims_.clear();
     for (int i : combined_) {
@@ -504,11 +521,9 @@ Combined Selector::combine_taken(UtcTime at) {
     group_by_upstream(claims_, upstreams_);
     for (std::size_t i = 0; i < upstreams_.size(); ++i) combine_inputs_[i].upstream = upstreams_[i];
     const Combined combined = combiner_.combine(combine_inputs_, at);
-    const std::span<const double> weights = combiner_.weights();
-    const double even = 1.0 / static_cast<double>(weights.size());
     for (std::size_t i = 1; i < combined_.size(); ++i) {
-        const bool counts = combine_inputs_[i].counts && weights[i] >= kNegligibleWeight * even;
-        mark(work_[combined_[i]], counts ? SourceStatus::Unselected : SourceStatus::Distant);
+        mark(work_[combined_[i]],
+             is_combined(i) ? SourceStatus::Unselected : SourceStatus::Distant);
     }
     return combined;
 }

@@ -154,7 +154,7 @@ struct ClockUpdate {
     RefId ref_id;                    ///< by which our clients know the selected source
     SourceId source = 0;
     SourceType type = SourceType::Ntp;
-    int combined = 0;  ///< number of sources in the combination
+    int combined = 0;  ///< number of sources with weight in the combination
 };
 
 /// What is worth a message; each once per change. SEL-12 has the wording.
@@ -201,6 +201,10 @@ struct SelectionResult {
 
 class Selector {
 public:
+    /// So many sources, the nearest by root distance, are combined at most with the selected one; the
+    /// rest is `Distant`. It bounds what an update costs (consensus.h); more hardly add precision.
+    static constexpr int kMaxCombined = 32;
+
     explicit Selector(const SelectorConfig& config) : config_(config) {}
 
     /// `candidates` are all sources, in the order they were configured; one that is missing since
@@ -283,7 +287,9 @@ private:
     void update_scores(std::optional<SourceId> updated);
     bool change_selection();
     void produce_update(std::span<const Candidate> candidates);
+    void leave_out_farthest(const Work& selected);
     void take(Work& work);
+    bool is_combined(std::size_t i) const noexcept;
     Combined combine_taken(UtcTime at);
 
     void set_status(Work& work, SourceStatus status);

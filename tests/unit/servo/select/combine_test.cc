@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -137,6 +138,37 @@ TEST(Combine, ResultIsNeverOutsideOfWhatTheSourcesSayAndAlwaysFinite) {
         EXPECT_TRUE(std::isfinite(c.estimate.frequency));
         EXPECT_GT(c.estimate.frequency_sd, 0.0);
         EXPECT_TRUE(std::isfinite(c.skew));
+    }
+}
+
+TEST(Combine, SourceThatIsNotFiniteHasNoWeightAndSpoilsNothing) {
+    constexpr double kInfinite = std::numeric_limits<double>::infinity();
+    constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+    const CombineInput good = input(1e-3, 1e-6, 1e-3);
+    for (const double bad : {kInfinite, kNan}) {
+        const CombineInput others[] = {input(1e-3, bad, 1e-3),
+                                       input(bad, 1e-6, 1e-3),
+                                       input(1e-3, 1e-6, bad),
+                                       input(1e-3, 1e-6, 1e-3, bad),
+                                       input(1e-3, 1e-6, 1e-3, 0.0, bad),
+                                       input(1e-3, 1e-6, 1e-3, 0.0, 1e-8, bad)};
+        for (const CombineInput& other : others) {
+            const std::vector<CombineInput> inputs = {good, other, good};
+            Combiner combiner;
+            const Combined c = combiner.combine(inputs, kAt);
+            double sum = 0.0;
+            for (const double weight : combiner.weights()) sum += weight;
+            EXPECT_NEAR(sum, 1.0, 1e-9);
+            EXPECT_NEAR(c.estimate.offset_s, 1e-3, 1e-9);
+            EXPECT_NEAR(c.estimate.frequency, 0.0, 1e-12);
+            EXPECT_LE(c.estimate.offset_sd_s, 1e-6);
+            EXPECT_LE(c.estimate.frequency_sd, 1e-8);
+            EXPECT_LE(c.skew, 1e-7);
+        }
+        // Of the selected one nothing can be made, but weights remain weights.
+        Combiner combiner;
+        combiner.combine(std::vector<CombineInput>{input(0, bad, 1e-3), good}, kAt);
+        for (const double weight : combiner.weights()) EXPECT_TRUE(weight >= 0.0 && weight <= 1.0);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -65,6 +66,65 @@ TEST(Consensus, MovesSmoothlyWhenAWitnessMovesAway) {
         previous = now;
     }
     EXPECT_LT(previous, 2e-5);
+}
+
+/// The precisions by the definition in consensus.h, at one β, integrated in very small steps.
+std::vector<double> by_fine_quadrature(const std::vector<Witness>& witnesses, double beta) {
+    constexpr double kPi = 3.14159265358979323846;
+    std::vector<double> points;
+    for (const Witness& w : witnesses) {
+        const double sd = std::sqrt(w.variance + beta * beta * w.distance * w.distance);
+        for (int k = -8000; k <= 8000; ++k) {
+            points.push_back(w.value + sd * std::sinh(static_cast<double>(k) / 300.0));
+        }
+    }
+    std::sort(points.begin(), points.end());
+    std::vector<double> precisions(witnesses.size(), 0.0);
+    double total = 0.0;
+    for (std::size_t k = 1; k + 1 < points.size(); ++k) {
+        double mass = 0.5 * (points[k + 1] - points[k - 1]);
+        std::vector<double> at_point;
+        for (const Witness& w : witnesses) {
+            const double v = w.variance + beta * beta * w.distance * w.distance;
+            const double r2 = (points[k] - w.value) * (points[k] - w.value);
+            const double normal = 0.9 * std::exp(-0.5 * r2 / v) / std::sqrt(2.0 * kPi * v);
+            const double tail = 0.1 * std::sqrt(v) / (kPi * (v + r2));
+            mass *= std::pow(normal + tail, w.votes);
+            at_point.push_back((normal / v + tail * 2.0 / (v + r2)) / (normal + tail));
+        }
+        total += mass;
+        for (std::size_t i = 0; i < at_point.size(); ++i) precisions[i] += mass * at_point[i];
+    }
+    for (double& p : precisions) p /= total;
+    return precisions;
+}
+
+TEST(Consensus, GapsBetweenWitnessesFarApartAreResolved) {
+    constexpr double kBeta = 1e-3;
+    const BiasPrior prior{kBeta, kBeta, kBeta, 1.0};
+    for (const double gap : {1e-6, 1e-5, 1e-4, 1e-2, 1.0}) {
+        for (const double votes : {1.0, 0.5}) {
+            const std::vector<Witness> witnesses = {
+                witness(0.0, 1e-8, 1e-5, votes), witness(5e-9, 1e-8, 1e-5, votes),
+                witness(gap, 1e-8, 1e-5), witness(0.3 * gap, 2e-8, 1e-5)};
+            const std::vector<double> expected = by_fine_quadrature(witnesses, kBeta);
+            Consensus consensus;
+            const std::span<const double> p = consensus.precisions(witnesses, prior);
+            for (std::size_t i = 0; i < witnesses.size(); ++i) {
+                EXPECT_NEAR(p[i] / std::min(expected[i], 1.0 / witnesses[i].variance), 1.0, 0.1)
+                    << gap << " " << votes << " " << i;
+            }
+        }
+    }
+}
+
+TEST(Consensus, NoneIsMorePreciseThanItsStatistics) {
+    Consensus consensus;
+    const std::vector<Witness> agree(4, witness(0.0, 1e-6, 1e-9));
+    for (const double p : consensus.precisions(agree, BiasPrior{})) {
+        EXPECT_LE(p, 1e12 * (1.0 + 1e-12));
+        EXPECT_GT(p, 0.5e12);
+    }
 }
 
 TEST(Consensus, AnyInputGivesPositiveFinitePrecisions) {

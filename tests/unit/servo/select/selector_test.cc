@@ -305,7 +305,21 @@ TEST(Selector, SourceApartFromThoseThatAgreeIsShownAsDifferentAndDoesNotPull) {
     const SelectionResult& r = selector.select(c, kNow, 1);
     EXPECT_EQ(letters(r), "*++D");
     ASSERT_TRUE(r.update);
+    EXPECT_EQ(r.update->combined, 3);
     EXPECT_NEAR(r.update->estimate.offset_s, 1e-6, 2e-6);
+}
+
+TEST(Selector, OfVeryManySourcesOnlyTheNearestAreCombined) {
+    Selector selector({});
+    std::vector<Candidate> c;
+    for (SourceId id = 1; id <= 100; ++id) c.push_back(source(id, 0, 0.02 - 1e-4 * id));
+    const SelectionResult& r = selector.select(c, kNow, 100);
+    ASSERT_TRUE(r.update);
+    EXPECT_EQ(r.update->source, 100u);
+    EXPECT_EQ(r.update->combined, 1 + Selector::kMaxCombined);
+    for (int i = 0; i < 99; ++i) {
+        EXPECT_EQ(letters(r)[i], i < 99 - Selector::kMaxCombined ? 'D' : '+') << i;
+    }
 }
 
 TEST(Selector, FollowersOfOneServerDoNotOutvoteIndependentSources) {
