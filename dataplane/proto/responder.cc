@@ -108,6 +108,7 @@ Drop Responder::judge(Request& request) noexcept {
     if (!request.access.is_allowed(datagram.remote.ip)) return Drop::AccessDenied;
     request.mode = answer_mode(request.packet.header, datagram.remote.port);
     if (request.mode == Mode::Reserved) return Drop::BadMode;
+    if (datagram.remote.port == 0) return Drop::BadPort;
 
     const Verdict verdict =
         log_.account(Service::Ntp, datagram.remote.ip, datagram.stamp.time, random_);

@@ -287,21 +287,32 @@ std::size_t SocketPort::send_chunk(std::span<const TxDatagram> datagrams) {
         }
     }
     const std::size_t taken = send_messages(datagrams.size());
-    if (ids > 0 && taken < datagrams.size() && last_send_error_ == EINVAL) {
-        // A kernel that does not know the request refuses the datagram.
-        options_.transmit_buffers = 0;
-        return taken + send_chunk(datagrams.subspan(taken));
+    for (std::size_t i = 0; i < taken; ++i) remember(datagrams[i]);
+    if (ids == 0 || taken == datagrams.size() || last_send_error_ != EINVAL) return taken;
+    // Either a kernel that does not know the request for an id, or a datagram that cannot be sent.
+    const std::uint32_t flags = stamp_flags(datagrams[taken]);
+    if (flags == 0) return taken;
+    msghdr& header = headers[taken].msg_hdr;
+    write_control(header, buffers_->outgoing[taken].control.data(), datagrams[taken], flags, 0);
+    if (sendmsg(fd(), &header, 0) < 0) {
+        last_send_error_ = errno;
+        return taken;
     }
-    for (std::size_t i = 0; i < taken; ++i) {
-        if (datagrams[i].want_stamp && datagrams[i].cookie != 0) {
-            buffers_->await(datagrams[i].payload, datagrams[i].cookie);
-        }
-        if (uses_ids() && stamp_flags(datagrams[i]) != 0) {
-            buffers_->keep(datagrams[i], buffers_->next_id, options_.transmit_buffers);
-            if (++buffers_->next_id == 0) buffers_->next_id = kFirstTransmitId;
-        }
+    options_.transmit_buffers = 0;
+    remember(datagrams[taken]);
+    const auto rest = datagrams.subspan(taken + 1);
+    return taken + 1 + (rest.empty() ? 0 : send_chunk(rest));
+}
+
+/// Keeps of a datagram that was sent what its stamp will be found by.
+void SocketPort::remember(const TxDatagram& datagram) {
+    if (datagram.want_stamp && datagram.cookie != 0) {
+        buffers_->await(datagram.payload, datagram.cookie);
     }
-    return taken;
+    if (uses_ids() && stamp_flags(datagram) != 0) {
+        buffers_->keep(datagram, buffers_->next_id, options_.transmit_buffers);
+        if (++buffers_->next_id == 0) buffers_->next_id = kFirstTransmitId;
+    }
 }
 
 std::uint32_t SocketPort::stamp_flags(const TxDatagram& datagram) const noexcept {
@@ -315,7 +326,11 @@ std::size_t SocketPort::send_messages(std::size_t count) {
     mmsghdr* headers = buffers_->headers.data();
     if (count > 1 && have_sendmmsg_) {
         const int sent = sendmmsg(fd(), headers, static_cast<unsigned>(count), 0);
-        if (sent >= 0) return static_cast<std::size_t>(sent);
+        if (sent >= 0) {
+            // Why it did not take more, if so, it will say when it is given the rest.
+            last_send_error_ = 0;
+            return static_cast<std::size_t>(sent);
+        }
         last_send_error_ = errno;
         // A simulator's descriptors are unknown to system calls that it does not know.
         if (errno != ENOSYS && errno != EBADF) return 0;

@@ -95,6 +95,7 @@ private:
     Stamp best_stamp(const ReceivedControl& control, std::size_t payload_length,
                      std::size_t sent_frame_length, SystemTime& now) const noexcept;
     std::size_t send_chunk(std::span<const TxDatagram> datagrams);
+    void remember(const TxDatagram& datagram);
     std::size_t send_messages(std::size_t count);
     std::uint32_t stamp_flags(const TxDatagram& datagram) const noexcept;
     bool uses_ids() const noexcept { return socket_.transmit_ids && options_.transmit_buffers > 0; }

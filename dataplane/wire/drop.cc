@@ -15,6 +15,7 @@ const char* to_string(Drop reason) noexcept {
         case Drop::BadAuthentication: return "bad-authentication";
         case Drop::NotSolicited: return "not-solicited";
         case Drop::Duplicate: return "duplicate";
+        case Drop::BadPort: return "bad-port";
         case Drop::NoServer: return "no-server";
         case Drop::SendFailed: return "send-failed";
         case Drop::Count: break;

@@ -20,6 +20,7 @@ enum class Drop : std::uint8_t {
     BadAuthentication,  ///< MAC missing, unknown key or wrong digest
     NotSolicited,       ///< a reply to nothing we asked, or from the wrong address
     Duplicate,
+    BadPort,   ///< from port 0, to which nothing can be sent
     NoServer,  ///< a request on a port that only the client side uses
     SendFailed,
     Count,

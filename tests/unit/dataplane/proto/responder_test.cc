@@ -151,6 +151,13 @@ TEST(Responder, Responder_AnswersModesAndVersionsLikeThis) {
     EXPECT_EQ(server.responder.counters().drops[static_cast<int>(Drop::BadVersion)].get(), 2U);
 }
 
+TEST(Responder, Responder_DropsRequestFromPortZeroWhichNobodyCanAnswer) {
+    Server server;
+    const auto request = Server::request(Server::client_header());
+    EXPECT_EQ(server.ask(request, at_ns(0), at_ns(0), "198.51.100.9", 0), Drop::BadPort);
+    EXPECT_EQ(server.ask(request, at_ns(0), at_ns(0), "198.51.100.9", 1), Drop::None);
+}
+
 TEST(Responder, Responder_AsksForAPollNotBelowTheRateLimit) {
     ClientLogConfig config;
     config.limits[0] = {true, 8, 8, 2, 0};

@@ -124,6 +124,38 @@ TEST_P(SocketPortLoopback, SocketPort_TransmitStampsAreFoundByTheirNumberWhereTh
     if (!found) GTEST_SKIP() << "this kernel does not number transmit stamps";
 }
 
+TEST_P(SocketPortLoopback, SocketPort_RefusedDatagramDoesNotEndTheNumberingOfOthers) {
+    SocketOptions numbered = loopback(GetParam());
+    numbered.transmit_ids = true;
+    SocketPort::Options options;
+    options.transmit_buffers = 8;
+    auto opened = SocketPort::open(numbered, options);
+    ASSERT_TRUE(opened) << opened.error().message();
+    SocketPort& port = **opened;
+    const std::array<std::uint8_t, 8> payload{1, 2, 3};
+    std::array<TxDatagram, 2> datagrams;
+    for (TxDatagram& datagram : datagrams) {
+        datagram.payload = payload;
+        datagram.want_stamp = true;
+        datagram.remote = client->local().value();
+    }
+    const auto cookie_of_report = [&] {
+        EXPECT_TRUE(wait_for(port, POLLPRI));
+        EXPECT_EQ(port.transmit_stamps(reports), 1U);
+        return reports[0].cookie;
+    };
+    datagrams[0].cookie = 0x101;
+    ASSERT_EQ(port.send(std::span(datagrams).first(1)), 1U);
+    if (cookie_of_report() == 0) GTEST_SKIP() << "this kernel does not number transmit stamps";
+    datagrams[0].remote.port = 0;
+    EXPECT_EQ(port.send(datagrams), 0U);
+    EXPECT_EQ(port.last_send_error(), EINVAL);
+    EXPECT_EQ(port.send(std::span(datagrams).first(1)), 0U);
+    datagrams[1].cookie = 0x102;
+    ASSERT_EQ(port.send(std::span(datagrams).last(1)), 1U);
+    EXPECT_EQ(cookie_of_report(), 0x102U);
+}
+
 TEST_P(SocketPortLoopback, SocketPort_StampsOnlyWhatAskedForIt) {
     const auto payload = Server::request(Server::client_header());
     TxDatagram datagram;
