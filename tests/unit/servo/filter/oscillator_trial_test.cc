@@ -144,6 +144,10 @@ TEST(OscillatorTrial, AnotherSourceKeepsWhatWasLearned) {
     trial.change_source();
     World other(1e-9, 1e-11, 5e-8, 1e-8, 2);
     EXPECT_EQ(trial.weight(), before);
+    for (int i = 0; i < 30; ++i) {
+        other.feed(trial, 1);
+        EXPECT_NEAR(trial.weight(), before, 0.1);
+    }
     trial.reset();
     EXPECT_EQ(trial.weight(), 0.0);
 }
