@@ -324,19 +324,20 @@ std::uint32_t SocketPort::stamp_flags(const TxDatagram& datagram) const noexcept
 
 std::size_t SocketPort::send_messages(std::size_t count) {
     mmsghdr* headers = buffers_->headers.data();
+    std::size_t first = 0;
     if (count > 1 && have_sendmmsg_) {
         const int sent = sendmmsg(fd(), headers, static_cast<unsigned>(count), 0);
-        if (sent >= 0) {
-            // Why it did not take more, if so, it will say when it is given the rest.
-            last_send_error_ = 0;
-            return static_cast<std::size_t>(sent);
+        if (sent < 0) {
+            last_send_error_ = errno;
+            // A simulator's descriptors are unknown to system calls that it does not know.
+            if (errno != ENOSYS && errno != EBADF) return 0;
+            have_sendmmsg_ = false;
+        } else {
+            // Why it did not take more is only told to who asks again.
+            first = static_cast<std::size_t>(sent);
         }
-        last_send_error_ = errno;
-        // A simulator's descriptors are unknown to system calls that it does not know.
-        if (errno != ENOSYS && errno != EBADF) return 0;
-        have_sendmmsg_ = false;
     }
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = first; i < count; ++i) {
         if (sendmsg(fd(), &headers[i].msg_hdr, 0) < 0) {
             last_send_error_ = errno;
             return i;

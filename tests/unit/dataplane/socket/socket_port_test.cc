@@ -154,6 +154,11 @@ TEST_P(SocketPortLoopback, SocketPort_RefusedDatagramDoesNotEndTheNumberingOfOth
     datagrams[1].cookie = 0x102;
     ASSERT_EQ(port.send(std::span(datagrams).last(1)), 1U);
     EXPECT_EQ(cookie_of_report(), 0x102U);
+    std::swap(datagrams[0], datagrams[1]);
+    datagrams[0].cookie = 0x103;
+    EXPECT_EQ(port.send(datagrams), 1U);  // the second is refused
+    EXPECT_EQ(port.last_send_error(), EINVAL);
+    EXPECT_EQ(cookie_of_report(), 0x103U);
 }
 
 TEST_P(SocketPortLoopback, SocketPort_StampsOnlyWhatAskedForIt) {
