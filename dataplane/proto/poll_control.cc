@@ -57,6 +57,14 @@ bool PollControl::set_max_poll(int max_poll) noexcept {
     return true;
 }
 
+void PollControl::set_target(int samples) noexcept {
+    target_ = std::max(samples, 1);
+    if (!planning_) return;
+    planning_ = false;
+    owed_s_ = 0.0;
+    level_ = poll_;
+}
+
 bool PollControl::reset() noexcept {
     level_ = min_poll_;
     attention_age_ = kAgeAtStart;

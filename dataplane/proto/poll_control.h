@@ -42,7 +42,8 @@ public:
     /// at the next `add` or `plan`.
     bool set_min_poll(int min_poll) noexcept;
     bool set_max_poll(int max_poll) noexcept;
-    void set_target(int samples) noexcept { target_ = samples < 1 ? 1 : samples; }
+    /// Ends planning too, until the next `plan`: evidence goes on from the interval there is.
+    void set_target(int samples) noexcept;
 
     /// Back to the shortest interval. True when that changes it.
     bool reset() noexcept;

@@ -152,5 +152,32 @@ TEST(PollControl, LostRepliesLengthenAPlannedIntervalToo) {
     EXPECT_FALSE(poll.reset());
 }
 
+TEST(PollPlan, EndsWithATarget) {
+    const SourceView::Noise noise = noise_of(1e-9, 1e-4, 0.0);
+    PollControl planned(4, 10, 8);
+    mean_interval_s(planned, noise, kFar);
+    ASSERT_GT(planned.poll(), 4);
+    planned.set_target(8);
+    PollControl fresh(4, 10, 8);
+    fresh.add(planned.poll() - 4, true);
+    ASSERT_EQ(fresh.poll(), planned.poll());
+    for (int i = 0; i < 100; ++i) {
+        planned.add(planned.evidence(0.0, kFar, 12), true);
+        fresh.add(fresh.evidence(0.0, kFar, 12), true);
+        ASSERT_EQ(planned.poll(), fresh.poll()) << i;
+        ASSERT_DOUBLE_EQ(planned.score(), fresh.score()) << i;
+    }
+    EXPECT_EQ(planned.poll(), 10);
+    EXPECT_EQ(planned.score(), 1.0);
+}
+
+TEST(PollPlan, TargetKeepsTheScoreThatEvidenceCollected) {
+    PollControl poll(4, 10, 8);
+    poll.add(1.5, true);
+    poll.set_target(6);
+    EXPECT_EQ(poll.poll(), 5);
+    EXPECT_EQ(poll.score(), 0.5);
+}
+
 }  // namespace
 }  // namespace gnomon
