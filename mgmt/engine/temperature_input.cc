@@ -41,10 +41,10 @@ std::optional<double> TemperatureInput::read(MonoTime now, UtcTime at,
             return reject(Kind::Excessive, compensation * 1e6);
         }
     } else {
-        if (!LearnedTemperature::is_plausible(*temperature)) {
-            return reject(Kind::Implausible, *temperature);
-        }
+        // What is not plausible is added as well: a jump is believed when it lasts.
+        const bool plausible = learned_.is_plausible(*temperature);
         compensation = learned_.add(now, *temperature, correction);
+        if (!plausible) return reject(Kind::Implausible, *temperature);
     }
     told_ = false;
     compensation_ = compensation;

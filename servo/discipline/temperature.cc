@@ -33,9 +33,10 @@ constexpr double kMaxRemainingError = 0.6;
 constexpr double kThousandthsAbove = 1000.0;
 constexpr double kMinCelsius = -60.0;
 constexpr double kMaxCelsius = 150.0;
+constexpr double kMaxJumpCelsius = 20.0;
 
-double celsius(double reading) noexcept {
-    return std::fabs(reading) > kThousandthsAbove ? reading / 1000.0 : reading;
+bool is_in_range(double celsius) noexcept {
+    return celsius >= kMinCelsius && celsius <= kMaxCelsius;
 }
 
 }  // namespace
@@ -75,27 +76,49 @@ double TemperatureCurve::compensation(double temperature) const noexcept {
     return kPpm * (a.ppm + share * (b.ppm - a.ppm));
 }
 
-bool LearnedTemperature::is_plausible(double reading) noexcept {
-    const double t = celsius(reading);
-    return t >= kMinCelsius && t <= kMaxCelsius;
+double LearnedTemperature::scale(double reading) const noexcept {
+    return in_thousandths_ || std::fabs(reading) > kThousandthsAbove ? 1e-3 : 1.0;
+}
+
+bool LearnedTemperature::is_plausible(double reading) const noexcept {
+    const double unit = scale(reading);
+    const auto is_near = [&](const std::optional<double>& other) {
+        return other && std::fabs(reading - *other) * unit <= kMaxJumpCelsius;
+    };
+    return is_in_range(reading * unit) &&
+           (!last_reading_ || is_near(last_reading_) || is_near(refused_));
 }
 
 double LearnedTemperature::add(MonoTime now, double reading,
                                std::optional<double> correction) noexcept {
-    if (!is_plausible(reading)) return compensation_;
-    const double temperature = celsius(reading);
-    if (last_temperature_) {
-        const double next = compensation_ + coefficient() * (temperature - *last_temperature_);
+    const double unit = scale(reading);
+    if (!is_plausible(reading)) {
+        if (is_in_range(reading * unit)) refused_ = reading;
+        return compensation_;
+    }
+    if (unit != 1.0 && !in_thousandths_) {
+        // What was learned, if anything, was learned in the wrong unit.
+        const double compensation = compensation_;
+        const auto last = last_reading_;
+        *this = LearnedTemperature();
+        in_thousandths_ = true;
+        compensation_ = compensation;
+        last_reading_ = last;
+    }
+    refused_.reset();
+    const double change = last_reading_ ? unit * (reading - *last_reading_) : 0.0;
+    last_reading_ = reading;
+    if (std::fabs(change) > kMaxJumpCelsius) {
+        forget_averages();
+    } else {
+        const double next = compensation_ + coefficient() * change;
         if (std::fabs(next) <= kMaxTemperatureCompensation) compensation_ = next;
     }
-    last_temperature_ = temperature;
+    const double temperature = reading * unit;
 
     const double elapsed_s = began_ ? (now - *began_).to_seconds() : 0.0;
     if (!correction || !std::isfinite(*correction) || elapsed_s > kMaxGapS || elapsed_s < 0.0) {
-        began_.reset();
-        sum_ = {};
-        summed_ = 0;
-        count_ = 0;
+        forget_averages();
         return compensation_;
     }
     if (!began_) began_ = now;
@@ -107,6 +130,13 @@ double LearnedTemperature::add(MonoTime now, double reading,
     sum_.correction += *correction;
     ++summed_;
     return compensation_;
+}
+
+void LearnedTemperature::forget_averages() noexcept {
+    began_.reset();
+    sum_ = {};
+    summed_ = 0;
+    count_ = 0;
 }
 
 void LearnedTemperature::finish_average() noexcept {

@@ -59,12 +59,16 @@ private:
 /// coefficient never makes the frequency jump.
 class LearnedTemperature {
 public:
-    /// A reading in °C or thousandths of it. `correction` (s/s): all that the frequency takes, this
-    /// compensation included; empty while nobody measures it. Returns the compensation in force.
-    /// Readings that are no temperature of a running machine (−60 … 150 °C) change nothing.
+    /// A reading in °C or thousandths of it; the first one beyond 1000 tells the unit for good.
+    /// `correction` (s/s): all that the frequency takes, this compensation included; empty while
+    /// nobody measures it. Returns the compensation in force, which readings that are not plausible
+    /// leave as it is.
     double add(MonoTime now, double reading, std::optional<double> correction) noexcept;
 
-    static bool is_plausible(double reading) noexcept;
+    /// The temperature of a running machine (−60 … 150 °C), and within 20 °C of the last reading that
+    /// was taken, or of the last that was refused: a sensor that stays elsewhere is believed the
+    /// second time, without a jump of the compensation.
+    bool is_plausible(double reading) const noexcept;
     /// s/s per °C; 0: nothing learned that proved itself.
     double coefficient() const noexcept;
 
@@ -74,6 +78,9 @@ private:
         double temperature = 0.0;
         double correction = 0.0;
     };
+    /// °C per unit of a reading, once `reading` is known.
+    double scale(double reading) const noexcept;
+    void forget_averages() noexcept;
     void finish_average() noexcept;
 
     std::optional<MonoTime> began_;
@@ -88,7 +95,9 @@ private:
     double remaining_squares_ = 0.0;
     double tests_ = 0.0;
 
-    std::optional<double> last_temperature_;
+    bool in_thousandths_ = false;
+    std::optional<double> last_reading_;
+    std::optional<double> refused_;  ///< the last since then that was too far off
     double compensation_ = 0.0;
 };
 

@@ -79,5 +79,26 @@ TEST(Tempcomp, DoesNothingWithoutPoints) {
     EXPECT_EQ(node.events_of<TemperatureProblem>()[0].kind, TemperatureProblem::Kind::BadPoints);
 }
 
+TEST(Tempcomp, CountsJumpsOfTheSensorItLearnsFrom) {
+    TestWorld world;
+    TestNode::Model model;
+    model.config = "tempcomp /t 10 learn\n";
+    model.files["/t"] = "26000";
+    TestNode& node = world.add(model);
+    node.start();
+    world.run_until(5.0);
+    node.files["/t"] = "50000";
+    world.run_until(15.0);
+    node.files["/t"] = "100";
+    world.run_until(25.0);
+    node.files["/t"] = "200";
+    world.run_until(45.0);
+    const auto told = node.events_of<TemperatureProblem>();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].kind, TemperatureProblem::Kind::Implausible);
+    EXPECT_EQ(told[0].value, 50000.0);
+    EXPECT_EQ(node.events_of<TemperatureRecord>().size(), 3U);
+}
+
 }  // namespace
 }  // namespace gnomon

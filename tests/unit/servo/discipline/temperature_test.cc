@@ -99,7 +99,7 @@ TEST(LearnedTemperature, IgnoresAbsurdReadings) {
     const MonoTime then = MonoTime() + Duration::from_seconds(2.0 * 86400.0);
     for (const double bad : {1e9, -1e9, 500.0, -273.15, 200e3, std::nan(""),
                              std::numeric_limits<double>::infinity()}) {
-        EXPECT_FALSE(LearnedTemperature::is_plausible(bad));
+        EXPECT_FALSE(learned.is_plausible(bad));
         EXPECT_EQ(learned.add(then, bad, 1e-5), before);
     }
     EXPECT_EQ(learned.coefficient(), coefficient);
@@ -114,6 +114,55 @@ TEST(LearnedTemperature, GoesOnWhileNobodyMeasures) {
     const double warm = learned.add(then + Duration::from_s(64), 45.0, std::nullopt);
     EXPECT_NEAR(warm - cold, -2e-7, 2e-8);
     EXPECT_NE(cold, before);
+}
+
+const auto kSensitive = [](double temperature, double) { return 1e-5 - 2e-8 * temperature; };
+const MonoTime kAfter = MonoTime() + Duration::from_seconds(2.0 * 86400.0);
+
+TEST(LearnedTemperature, KeepsTheUnitNearFreezing) {
+    LearnedTemperature learned;
+    live(learned, 2.0, kSensitive, 1000.0);
+    learned.add(kAfter, 25'000.0, std::nullopt);
+    learned.add(kAfter, 10'000.0, std::nullopt);
+    const double before = learned.add(kAfter, 1001.0, std::nullopt);
+    EXPECT_TRUE(learned.is_plausible(100.0));
+    EXPECT_NEAR(learned.add(kAfter, 100.0, std::nullopt) - before, 2e-8 * 0.901, 2e-9);
+    // 0.5 °C, which would be 500 in the other unit.
+    EXPECT_TRUE(learned.is_plausible(500.0));
+}
+
+TEST(LearnedTemperature, RecognisesThousandthsThatBeganNearFreezing) {
+    LearnedTemperature learned;
+    learned.add(MonoTime(), 100.0, std::nullopt);
+    EXPECT_TRUE(learned.is_plausible(1001.0));
+    live(learned, 2.0, kSensitive, 1000.0);
+    EXPECT_NEAR(learned.coefficient(), -2e-8, 1e-9);
+}
+
+TEST(LearnedTemperature, RefusesAJumpButNotForEver) {
+    LearnedTemperature learned;
+    live(learned, 2.0, kSensitive);
+    const double before = learned.add(kAfter, 40.0, std::nullopt);
+    EXPECT_FALSE(learned.is_plausible(61.0));
+    EXPECT_EQ(learned.add(kAfter, 61.0, std::nullopt), before);
+    // One outlier leaves no trace.
+    EXPECT_TRUE(learned.is_plausible(40.0));
+    EXPECT_EQ(learned.add(kAfter, 40.0, std::nullopt), before);
+    // What stays is believed, and goes on from there without a jump of the frequency.
+    EXPECT_EQ(learned.add(kAfter, 61.0, std::nullopt), before);
+    EXPECT_TRUE(learned.is_plausible(61.0));
+    EXPECT_EQ(learned.add(kAfter, 61.0, std::nullopt), before);
+    EXPECT_NEAR(learned.add(kAfter, 62.0, std::nullopt) - before, -2e-8, 2e-9);
+}
+
+TEST(LearnedTemperature, IsNotTakenInByThousandsFromASensorOfDegrees) {
+    LearnedTemperature learned;
+    live(learned, 2.0, kSensitive);
+    learned.add(kAfter, 40.0, std::nullopt);
+    EXPECT_FALSE(learned.is_plausible(85'000.0));
+    learned.add(kAfter, 85'000.0, std::nullopt);
+    const double before = learned.add(kAfter, 40.0, std::nullopt);
+    EXPECT_NEAR(learned.add(kAfter, 41.0, std::nullopt) - before, -2e-8, 2e-9);
 }
 
 }  // namespace
