@@ -174,7 +174,7 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
     wander_ = update.wander;
     last_update_ = now.mono;
     // After a gap the next update will not be as long in coming.
-    const double horizon_s =
+    usual_interval_s_ =
         last_update_interval_s_ > 0.0 ? std::min(interval_s, last_update_interval_s_) : interval_s;
     last_update_interval_s_ = interval_s;
     last_offset_s_ = offset_s;
@@ -183,7 +183,7 @@ void Discipline::follow(Instant now, const ClockUpdate& update, bool manual, std
     // A step takes with it what was still to be slewed.
     const bool step = step_wanted(offset_s + remaining_s);
     const double area_s2 =
-        manual ? 0.0 : steering_area_s2(estimate, offset_s + remaining_s, horizon_s);
+        manual ? 0.0 : steering_area_s2(estimate, offset_s + remaining_s, usual_interval_s_);
     accumulate(now, merged.change, step ? -remaining_s : offset_s, area_s2, true);
     if (std::fabs(offset_s) > config_.log_change_s) events_.emplace_back(ClockWrong{offset_s});
     if (config_.mail_change_s && std::fabs(offset_s) > *config_.mail_change_s) {
@@ -213,7 +213,7 @@ void Discipline::remember_update(Instant now, double offset_s, Duration interval
         }
     }
 
-    start_holdover_timer(now, interval);
+    start_holdover_timer(now);
 
     // Follows the first decreasing offsets at once, and averages from the first increase on.
     const double square_s2 = offset_s * offset_s;

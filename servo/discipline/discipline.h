@@ -161,7 +161,7 @@ private:
 
     // discipline_holdover.cc
     void use_fallback(Instant now, Frequency correction);
-    void start_holdover_timer(Instant now, Duration interval);
+    void start_holdover_timer(Instant now);
     void continue_holdover(Instant now);
     double holdover_dispersion_s(double age_s) const noexcept;
 
@@ -212,6 +212,7 @@ private:
     double wander_ = 0.0;
     std::optional<MonoTime> last_update_;
     double last_update_interval_s_ = 0.0;
+    double usual_interval_s_ = 0.0;  ///< the same without a single gap
     int start_updates_ = 0;  ///< since the start or the last unknown step, as far as they count
     double last_offset_s_ = 0.0;
     double mean_square_offset_s2_ = 0.0;
@@ -224,7 +225,6 @@ private:
     // Holdover: what the frequency takes on beyond the last update.
     FrequencyTrend trend_;
     std::optional<MonoTime> holdover_at_;
-    Frequency holdover_base_;
     double holdover_change_ = 0.0;  ///< in force, s/s
 
     // The local reference.

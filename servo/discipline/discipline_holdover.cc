@@ -16,6 +16,10 @@ constexpr double kStepS = 256.0;
 /// 99.9 % of a normal distribution, as for the skew.
 constexpr double kWanderBoundSigmas = 3.29;
 
+double usual_silence_s(double interval_s) noexcept {
+    return std::max(kMissingUpdates * interval_s, kMinSilenceS);
+}
+
 }  // namespace
 
 void Discipline::use_fallback(Instant now, Frequency correction) {
@@ -23,22 +27,19 @@ void Discipline::use_fallback(Instant now, Frequency correction) {
     events_.emplace_back(FallbackDriftUsed{0.0 - frequency_.ppm(), fallback_.used_log2()});
 }
 
-void Discipline::start_holdover_timer(Instant now, Duration interval) {
+void Discipline::start_holdover_timer(Instant now) {
     holdover_at_.reset();
     holdover_change_ = 0.0;
     if (!synchronised_) return;
     trend_.add(now.mono, frequency_.ratio());
     // `fallbackdrift` is a wish.
     if (fallback_.enabled()) return;
-    holdover_base_ = frequency_;
-    holdover_at_ = now.mono + Duration::from_seconds(
-                                  std::max(kMissingUpdates * interval.to_seconds(), kMinSilenceS));
+    holdover_at_ = now.mono + Duration::from_seconds(usual_silence_s(usual_interval_s_));
 }
 
 bool Discipline::is_measured(MonoTime now) const noexcept {
     if (!synchronised_ || !last_update_) return false;
-    const double usual_s = std::max(kMissingUpdates * last_update_interval_s_, kMinSilenceS);
-    return (now - *last_update_).to_seconds() < usual_s;
+    return (now - *last_update_).to_seconds() < usual_silence_s(usual_interval_s_);
 }
 
 void Discipline::continue_holdover(Instant now) {
@@ -47,10 +48,17 @@ void Discipline::continue_holdover(Instant now) {
     if (!guess || !last_update_) return;
     const double silent_s = (now.mono - *last_update_).to_seconds();
     // The frequency of the middle of the step that begins now.
-    holdover_change_ = guess->jump + guess->slope_per_s * (silent_s + 0.5 * kStepS);
-    const double base = holdover_base_.ratio();
-    set_frequency(now, Frequency::from_ratio((1.0 + base) * (1.0 + holdover_change_) - 1.0));
-    if (guess->slope_per_s != 0.0) holdover_at_ = now.mono + Duration::from_seconds(kStepS);
+    const double middle_s = silent_s + 0.5 * kStepS;
+    const double before = holdover_change_;
+    holdover_change_ =
+        guess->jump + guess->slope_per_s * std::min(middle_s, FrequencyTrend::kHorizonS);
+    // The difference alone, because others may have changed the frequency since the last step.
+    set_frequency(
+        now, Frequency::from_ratio(
+                 (1.0 + frequency_.ratio()) * (1.0 + holdover_change_) / (1.0 + before) - 1.0));
+    if (guess->slope_per_s != 0.0 && middle_s < FrequencyTrend::kHorizonS) {
+        holdover_at_ = now.mono + Duration::from_seconds(kStepS);
+    }
 }
 
 /// Beyond what grows linearly: the wander of the frequency, of which `maxclockerror` stands for the

@@ -6,7 +6,6 @@
 namespace gnomon {
 namespace {
 
-constexpr double kAverageS = 600.0;
 // Averages do not reach across longer silence: the frequency was not measured.
 constexpr double kMaxGapS = 3600.0;
 // Three days.

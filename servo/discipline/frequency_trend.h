@@ -32,7 +32,11 @@ public:
     /// The clock was updated; `correction` (s/s) is what its frequency takes from now on.
     void add(MonoTime now, double correction) noexcept;
 
-    /// How to go on: the correction changes by `jump` at once and by `slope_per_s` from then on.
+    /// What guesses are scored over, s: nothing is known of them beyond.
+    static constexpr double kHorizonS = 18 * 600.0;
+
+    /// How to go on: the correction changes by `jump` at once and by `slope_per_s` from then on, up to
+    /// `kHorizonS` after the last update.
     struct Guess {
         double jump = 0.0;         ///< s/s
         double slope_per_s = 0.0;  ///< s/s per s
@@ -41,8 +45,10 @@ public:
     std::optional<Guess> guess() const noexcept;
 
 private:
-    static constexpr int kWindow = 12;   ///< averages that guesses are made from
-    static constexpr int kHorizon = 18;  ///< averages they are about
+    static constexpr double kAverageS = 600.0;
+    static constexpr int kWindow = 12;  ///< averages that guesses are made from
+    static constexpr int kHorizon =
+        static_cast<int>(kHorizonS / kAverageS);  ///< averages they are about
     static constexpr int kStored = kWindow + kHorizon;
 
     struct Score {

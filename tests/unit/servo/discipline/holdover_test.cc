@@ -11,6 +11,8 @@ namespace {
 using test::Machine;
 
 constexpr double kPollS = 64.0;
+// What a guess was scored over: 18 averages of ten minutes.
+constexpr double kHorizonS = 10800.0;
 
 /// Updates every 64 s that make the frequency drift, s/s per second.
 void drift(Machine& machine, double hours, double drift_per_s) {
@@ -30,8 +32,8 @@ TEST(Holdover, ContinuesADrift) {
     drift(machine, 16.0, kDrift);
     const double before = machine.discipline.frequency().ratio();
     machine.adjustments.clear();
-    machine.run(Duration::from_s(6 * 3600));
-    EXPECT_NEAR((machine.discipline.frequency().ratio() - before) / (kDrift * 6.0 * 3600.0), 1.0,
+    machine.run(Duration::from_s(2 * 3600));
+    EXPECT_NEAR((machine.discipline.frequency().ratio() - before) / (kDrift * 2.0 * 3600.0), 1.0,
                 0.1);
     // Holders of times are told, with the exact change.
     double told = 0.0;
@@ -39,6 +41,55 @@ TEST(Holdover, ContinuesADrift) {
         told += adjustment.frequency_change;
     }
     EXPECT_NEAR(told, machine.discipline.frequency().ratio() - before, 1e-12);
+}
+
+TEST(Holdover, ContinuesADriftNoLongerThanItWasScored) {
+    constexpr double kDrift = 1e-8 / 3600.0;
+    Machine machine{DisciplineConfig{}};
+    drift(machine, 16.0, kDrift);
+    const double before = machine.discipline.frequency().ratio();
+    machine.run(Duration::from_seconds(kHorizonS));
+    const double at_horizon = machine.discipline.frequency().ratio();
+    EXPECT_NEAR((at_horizon - before) / (kDrift * kHorizonS), 1.0, 0.1);
+    machine.run(Duration::from_seconds(24.0 * 3600.0 - kHorizonS));
+    EXPECT_EQ(machine.discipline.frequency().ratio(), at_horizon);
+}
+
+TEST(Holdover, KeepsWhatOthersDoToTheFrequency) {
+    constexpr double kDrift = 1e-8 / 3600.0;
+    constexpr double kOthers = 5e-6;
+    Machine machine{DisciplineConfig{}};
+    drift(machine, 16.0, kDrift);
+    const double before = machine.discipline.frequency().ratio();
+    machine.run(Duration::from_s(3600));
+    machine.discipline.add_frequency(machine.driver.instant(), kOthers);
+    machine.settle();
+    machine.run(Duration::from_s(600));
+    machine.discipline.adjust_reference(machine.driver.instant(), 0.0, kOthers);
+    machine.settle();
+    machine.run(Duration::from_s(3000));
+    EXPECT_NEAR(machine.discipline.frequency().ratio() - before - 2.0 * kOthers,
+                kDrift * 2.0 * 3600.0, 0.1 * kDrift * 2.0 * 3600.0);
+}
+
+TEST(Holdover, AfterAGapSilenceIsWhatItWasBefore) {
+    Machine machine{DisciplineConfig{}};
+    drift(machine, 1.0, 0.0);
+    machine.run(Duration::from_s(6 * 3600));
+    machine.follow(machine.perfect_update());
+    EXPECT_TRUE(machine.discipline.is_measured(machine.driver.mono()));
+    machine.run(Duration::from_s(300));
+    EXPECT_FALSE(machine.discipline.is_measured(machine.driver.mono()));
+}
+
+TEST(Holdover, BeginsAgainSoonAfterAGap) {
+    Machine machine{DisciplineConfig{}};
+    drift(machine, 16.0, 1e-8 / 3600.0);
+    machine.run(Duration::from_s(3000));
+    machine.follow(machine.perfect_update());
+    const double before = machine.discipline.frequency().ratio();
+    machine.run(Duration::from_s(300));
+    EXPECT_NE(machine.discipline.frequency().ratio(), before);
 }
 
 TEST(Holdover, LeavesTheFrequencyAloneWithoutATrend) {
