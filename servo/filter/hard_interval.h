@@ -34,8 +34,11 @@ struct HardInterval {
     double bound_s(double estimate_s) const noexcept;
 };
 
-/// At time `at` (not before the newest sample); empty without samples. Samples that contradict each
+/// At time `at` (not before the newest sample); empty without samples. `wander`: random walk of our
+/// oscillator's frequency as learned, s/s per √s; where it does more than `maxclockerror` promises, it
+/// counts (3.29 σ). Samples that contradict each
 /// other prove only that something is wrong: then the newest one alone counts.
-std::optional<HardInterval> hard_interval(const SampleHistory& history, UtcTime at) noexcept;
+std::optional<HardInterval> hard_interval(const SampleHistory& history, UtcTime at,
+                                          double wander = 0.0) noexcept;
 
 }  // namespace gnomon

@@ -56,11 +56,16 @@ void SourceFilter::shift_offsets(double offset_s) {
     for (EstimatorTrial& trial : trials_) trial.shift_offsets(offset_s);
 }
 
+double SourceFilter::wander() const {
+    const std::optional<Noise> known = noise();
+    return known ? known->wander : 0.0;
+}
+
 std::optional<Estimate> SourceFilter::estimate(UtcTime at) const {
     if (!history_.has_line()) return steering().estimate(at);
     const UtcTime reference = history_.newest().at;
     const std::optional<Estimate> then = steering().estimate(reference);
-    const std::optional<HardInterval> proven = hard_interval(history_, reference);
+    const std::optional<HardInterval> proven = hard_interval(history_, reference, wander());
     const HistoryLine& line = history_.line();
     if (then && proven && !proven->contains(then->offset_s, kNoiseSigmas * line.stddev_s)) {
         return estimate_of(line).at_time(at, 0.0);
@@ -97,7 +102,7 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
     data.root_dispersion_s = best.root_dispersion_s + age_s * drift;
     data.server_distance_s = 0.5 * (best.root_delay_s - best.peer_delay_s) +
                              best.root_dispersion_s - best.peer_dispersion_s;
-    data.proven = hard_interval(history_, reference);
+    data.proven = hard_interval(history_, reference, wander());
     if (history_.has_line()) {
         // Beyond the line's bound one of the two is wrong, whatever either claims.
         const double beyond =
@@ -110,7 +115,7 @@ std::optional<SelectionData> SourceFilter::selection_data(UtcTime at) const {
         best.root_dispersion_s + reference_age_s * drift + data.reference.offset_sd_s;
     data.interval_offset_s = best.offset_s + age_s * data.reference.frequency;
     data.skew = line.skew;
-    if (const auto noise = this->noise()) data.wander = noise->wander;
+    data.wander = wander();
     data.first_sample = history_.oldest().at;
     data.last_sample = reference;
     data.samples = history_.count();

@@ -120,6 +120,8 @@ public:
 
 private:
     const EstimatorTrial& steering() const noexcept { return trials_.front(); }
+    /// As the estimator has learned it; 0: not known.
+    double wander() const;
 
     SampleHistory history_;
     std::vector<EstimatorTrial> trials_;  ///< never empty

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/servo/filter/samples.h"
+
 namespace gnomon {
 namespace {
 
@@ -146,6 +148,16 @@ TEST(HardInterval, CorrectionsOfOurClockAreNoContradictionOfLines) {
                           history.newest().offset_s, 0.001));
     EXPECT_LT(history.drift_bound(history.oldest()), 1e-7);
     EXPECT_FALSE(history.oldest().torn);
+}
+
+TEST(HardInterval, WanderBeyondMaxclockerrorWidensIt) {
+    SampleHistory history{HistoryConfig{}};
+    for (int i = 0; i < 8; ++i) history.add(testing::measured(16.0 * i, 0.0));
+    const UtcTime later = testing::at(112 + 1000);
+    const double calm_s = hard_interval(history, later, 1e-9)->bound_s(0.0);
+    EXPECT_EQ(calm_s, hard_interval(history, later)->bound_s(0.0));
+    // 3.29 · 1e-6 · √(1000³ / 3) s instead of 1000 · 1e-6 s.
+    EXPECT_NEAR(hard_interval(history, later, 1e-6)->bound_s(0.0) - calm_s, 0.06007 - 1e-3, 1e-3);
 }
 
 }  // namespace
