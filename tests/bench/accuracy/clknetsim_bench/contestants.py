@@ -27,7 +27,6 @@ DEFAULT = "chronyd"
 CONTESTANTS = {c.name: c for c in [
     Contestant("gnomond", "gnomond"),
     Contestant("gnomond kalman", "gnomond", directives="servo kalman"),
-    Contestant("gnomond emg", "gnomond", directives="servo emg"),
     Contestant("gnomond regression", "gnomond", directives="servo regression"),
     Contestant("gnomond pi", "gnomond", directives="servo pi"),
     _chronyd(""),
