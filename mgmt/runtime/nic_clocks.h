@@ -14,8 +14,7 @@
 /// nanoseconds, and a source is much noisier. `nofollow` switches that off.
 ///
 /// A clock that jumps, stops or runs wild is logged once and its stamps are refused, so that the
-/// kernel's
-/// are used; it comes back by itself when it has behaved for a while.
+/// kernel's are used; it comes back by itself when it has behaved for a while.
 ///
 /// Belongs to the control loop's thread. `open` needs privileges, nothing else does.
 
