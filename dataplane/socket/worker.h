@@ -8,7 +8,6 @@
 /// `publish`; it takes back what is not for a server (packets of configured peers) with
 /// `take_forwarded`. Nothing that a worker does per packet waits for another thread.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,13 +15,13 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/port/forwarded.h"
 #include "dataplane/port/port.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/server_stats.h"
 #include "dataplane/proto/server_tables.h"
 #include "dataplane/proto/timestamp_store.h"
 #include "dataplane/socket/udp_socket.h"
-#include "dataplane/wire/ntp_packet.h"
 #include "servo/units/random_source.h"
 #include "servo/units/result.h"
 #include "servo/units/seqlock.h"
@@ -31,18 +30,6 @@
 namespace gnomon {
 
 class SocketPort;
-
-/// What a worker passes on to the control loop: a datagram of a configured source, or the transmit
-/// stamp of one that `WorkerPool::send` sent.
-struct Forwarded {
-    enum class Kind : std::uint8_t { Datagram, TransmitStamp };
-    Kind kind = Kind::Datagram;
-    std::array<std::uint8_t, kNtpMaxSize> bytes;
-    std::size_t size = 0;
-    /// The payload points into `bytes` after `take_forwarded`; so does that of the report.
-    RxDatagram datagram;
-    TxStampReport report;
-};
 
 struct WorkerPoolConfig {
     unsigned threads = 1;
