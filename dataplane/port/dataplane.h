@@ -30,6 +30,8 @@
 
 namespace gnomon {
 
+class CaptureTaps;  // dataplane/capture/capture_tap.h
+
 /// How a port is. Any state but Healthy: the kernel's sockets should serve.
 enum class PortHealth : std::uint8_t {
     Healthy,
@@ -119,6 +121,10 @@ public:
     virtual int interface_index(std::size_t port) const noexcept = 0;
     /// Gives the port's packets to the kernel (false) or takes them back (true).
     virtual void set_taking(std::size_t port, bool taking) = 0;
+
+    /// Once, after opening: workers show their frames to taps made from `taps`, one per queue, named
+    /// "DEVICE/QUEUE", link Ethernet. `taps` outlives the dataplane.
+    virtual void attach(CaptureTaps& taps) { static_cast<void>(taps); }
 };
 
 /// What a module exports under the name kDataplaneEntry, as `extern "C"`.
