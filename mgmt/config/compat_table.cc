@@ -77,6 +77,7 @@ std::string render_compat_table() {
         out += fmt::format("| `{}` | `:{}{}{}` | supported | {} |\n", info.driver, info.option.name,
                            info.option.value.empty() ? "" : "=", info.option.value, info.option.id);
     }
+    append_options(out, "Options of dataplane dpdk DEVICE", describe(dataplane_option_table()));
     append_options(out, "Options of local", describe(local_option_table()));
     append_options(out, "Options of ratelimit (cmdratelimit: all but kod)",
                    describe(ratelimit_option_table(true)));

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/port/dataplane_config.h"
 #include "dataplane/wire/address.h"
 #include "mgmt/config/refclock_config.h"
 #include "mgmt/config/source_config.h"
@@ -166,6 +167,7 @@ enum class OpenCommand : std::uint8_t {
     Activity,
     AuthData,
     Clients,
+    Dataplane,
     Manual,
     NtpData,
     RtcData,
@@ -272,6 +274,7 @@ struct Config {
     RtcConfig rtc;
     LogConfig log;
     ProcessConfig process;
+    DataplaneConfig dataplane;  ///< Our own `dataplane`: ports that are polled past the kernel.
     /// Every directive but include and confdir, in the order in which they were met.
     std::vector<EffectiveLine> effective_lines;
 };

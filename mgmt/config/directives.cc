@@ -10,7 +10,7 @@ const std::vector<DirectiveGroup>& directive_groups() {
     static const std::vector<DirectiveGroup> kGroups{
         file_directives(),   source_directives(), selection_directives(), clock_directives(),
         server_directives(), nts_directives(),    command_directives(),   timestamping_directives(),
-        rtc_directives(),    log_directives(),    process_directives(),
+        rtc_directives(),    log_directives(),    process_directives(),   dataplane_directives(),
     };
     return kGroups;
 }

@@ -73,6 +73,7 @@ DirectiveGroup timestamping_directives();
 DirectiveGroup rtc_directives();
 DirectiveGroup log_directives();
 DirectiveGroup process_directives();
+DirectiveGroup dataplane_directives();
 
 // Shared with the CLI's forms of the same lines.
 std::optional<AccessRule> parse_access(bool allow, Arguments& arguments);
@@ -81,7 +82,15 @@ std::optional<LocalConfig> parse_local(Arguments& arguments);
 std::optional<RateLimitConfig> parse_ratelimit(Arguments& arguments, const RateLimitConfig& current,
                                                bool with_kod);
 
+/// One `dataplane dpdk` line while it is read: the port, and the words that its parts came from.
+struct DataplanePortLine {
+    DataplanePortConfig port;
+    Word cores_word;
+    Word exception_word;
+};
+
 // Option tables, for the document.
+const std::vector<Option<DataplanePortLine>>& dataplane_option_table();
 const std::vector<Option<LocalConfig>>& local_option_table();
 const std::vector<Option<RateLimitConfig>>& ratelimit_option_table(bool with_kod);
 const std::vector<Option<HwTimestampConfig>>& hwtimestamp_option_table();

@@ -180,6 +180,8 @@ const std::vector<Good>& good_lines() {
         {"rtcsync", [](C c) { return c.rtc.sync; }},
         {"sched_priority 100", [](C c) { return c.process.sched_priority == 100; }},
         {"server a", [](C c) { return c.client.sources[0].kind == SourceKind::Server; }},
+        {"dataplane dpdk af_xdp:eth1 queues 2",
+         [](C c) { return c.dataplane.ports.size() == 1 && c.dataplane.ports[0].queues == 2; }},
         {"serverthreads 64", [](C c) { return c.server.threads == 64; }},
         {"smoothtime 0 0", [](C c) { return c.server.smooth_time.max_frequency_ppm == 0.0; }},
         {"sourcedir /a /b",

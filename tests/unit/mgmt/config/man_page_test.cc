@@ -57,6 +57,13 @@ TEST(ManPage, EverySourceOptionHasAnEntry) {
     }
 }
 
+TEST(ManPage, EveryOptionOfAPolledPortHasAnEntry) {
+    const std::string page = man_page();
+    for (const OptionInfo& option : describe(dataplane_option_table())) {
+        EXPECT_TRUE(has_entry(page, option.name, option.value)) << option.name;
+    }
+}
+
 TEST(ManPage, OptionsOfLinesAndCommandsAreNamed) {
     const std::string page = man_page();
     for (const OptionInfo& option : describe(local_option_table())) {
