@@ -47,6 +47,8 @@ struct DataplaneConfig {
     unsigned hugepages_mib = 0;              ///< 0: ordinary memory
     unsigned mbufs = 8192;                   ///< packet buffers per port
     std::vector<std::string> eal_arguments;  ///< further arguments for EAL, as they are
+    std::uint16_t ntp_port = 123;            ///< the server's; 0: nobody is served
+    std::uint8_t dscp = 0;                   ///< 0..63, of all that the ports send
 };
 
 }  // namespace gnomon
