@@ -1,8 +1,9 @@
 /// Measures the offset that a server shows to a client which shares its clock. Client and server run
 /// on one kernel, so the true offset is zero and every offset is an error of the server's stamps (or
 /// of the path's symmetry). T1 and T4 are the kernel's.
-///   ntp_zero --server=ADDRESS [--port=123] [--count=1000] [--interval-us=5000] [--interleaved]
-/// Prints: count, median |offset|, p99 |offset|, median signed offset, median delay; ns.
+///   ntp_zero --server=ADDRESS [--port=123] [--count=1000] [--interval-us=5000] [--interleaved] [--json]
+/// Prints: count, median |offset|, p99 |offset|, median signed offset, median delay; ns. With --json
+/// also how long an answer took by the client's stamps (T4 - T1), and how many exchanges had none.
 
 #include <poll.h>
 #include <time.h>
@@ -109,6 +110,18 @@ double quantile(std::vector<double> values, double q) {
     return *nth;
 }
 
+void print_json(const std::vector<double>& offsets, const std::vector<double>& sizes,
+                const std::vector<double>& delays, const std::vector<double>& latencies,
+                int asked) {
+    std::printf(
+        "{\"count\":%zu,\"asked\":%d,\"offset_median\":%.0f,\"offset_p99\":%.0f,"
+        "\"offset_signed\":%.0f,\"delay\":%.0f,\"latency_p50\":%.0f,\"latency_p99\":%.0f,"
+        "\"latency_p999\":%.0f}\n",
+        offsets.size(), asked, quantile(sizes, 0.5), quantile(sizes, 0.99), quantile(offsets, 0.5),
+        quantile(delays, 0.5), quantile(latencies, 0.5), quantile(latencies, 0.99),
+        quantile(latencies, 0.999));
+}
+
 int run(const Arguments& arguments) {
     SocketOptions options;
     options.remote = {IpAddress::parse(arguments.text("server", "127.0.0.1")).value_or(IpAddress{}),
@@ -127,6 +140,7 @@ int run(const Arguments& arguments) {
     std::vector<double> offsets;
     std::vector<double> sizes;
     std::vector<double> delays;
+    std::vector<double> latencies;
     std::optional<Exchange> previous;
     // The first exchanges warm up: the stamps of the system, and the server's prediction.
     constexpr int kWarmUp = 50;
@@ -135,6 +149,7 @@ int run(const Arguments& arguments) {
         nanosleep(&pause, nullptr);
         const std::optional<Exchange> current = client.exchange();
         if (current && i >= kWarmUp) {
+            latencies.push_back(static_cast<double>((current->t4 - current->t1).ns()));
             // An interleaved answer brings T3 of the exchange before it.
             const Exchange* measured = &*current;
             if (interleaved) measured = current->interleaved && previous ? &*previous : nullptr;
@@ -151,6 +166,10 @@ int run(const Arguments& arguments) {
     if (offsets.empty()) {
         std::fprintf(stderr, "ntp_zero: no answers\n");
         return 1;
+    }
+    if (arguments.flag("json")) {
+        print_json(offsets, sizes, delays, latencies, count);
+        return 0;
     }
     std::printf("%zu %.0f %.0f %.0f %.0f\n", offsets.size(), quantile(sizes, 0.5),
                 quantile(sizes, 0.99), quantile(offsets, 0.5), quantile(delays, 0.5));
