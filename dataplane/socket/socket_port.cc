@@ -241,7 +241,36 @@ std::size_t SocketPort::receive(std::span<RxDatagram> out) {
         datagram.frame_length = control.frame_length;
         datagram.stamp = best_stamp(control, size, 0, now);
     }
+    if (is_captured()) show_received(out.first(used));
     return used;
+}
+
+const SocketAddress& SocketPort::own_address() {
+    if (!own_address_) {
+        const auto address = local();
+        own_address_ = address ? *address : SocketAddress{IpAddress::any(socket_.family), 0};
+    }
+    return *own_address_;
+}
+
+void SocketPort::show_received(std::span<const RxDatagram> datagrams) {
+    for (const RxDatagram& datagram : datagrams) {
+        SocketAddress destination = own_address();
+        if (datagram.local.is_ip()) destination.ip = datagram.local;
+        options_.tap->offer_datagram(datagram.remote, destination, datagram.payload, datagram.stamp,
+                                     CaptureDirection::In);
+    }
+}
+
+/// `now`: what T3 was made from. The kernel's stamp comes too late to wait for.
+void SocketPort::show_sent(std::span<const TxDatagram> datagrams, SystemTime now) {
+    const Stamp stamp{now, TimestampSource::Daemon, kDaemonStampVarianceS2};
+    for (const TxDatagram& datagram : datagrams) {
+        SocketAddress source = own_address();
+        if (datagram.local.is_ip()) source.ip = datagram.local;
+        options_.tap->offer_datagram(source, datagram.remote, datagram.payload, stamp,
+                                     CaptureDirection::Out);
+    }
 }
 
 std::size_t SocketPort::send(std::span<const TxDatagram> datagrams) {
@@ -280,14 +309,17 @@ std::size_t SocketPort::send_chunk(std::span<const TxDatagram> datagrams) {
         finishers = finishers || datagram.finisher != nullptr;
     }
     // From here on every nanosecond is between T3 and the wire.
+    const bool captured = is_captured();
+    SystemTime now;
+    if (finishers || captured) now = options_.clock();
     if (finishers) {
-        const SystemTime now = options_.clock();
         for (std::size_t i = 0; i < datagrams.size(); ++i) {
             if (datagrams[i].finisher != nullptr) datagrams[i].finisher->finish(now, i);
         }
     }
     const std::size_t taken = send_messages(datagrams.size());
     for (std::size_t i = 0; i < taken; ++i) remember(datagrams[i]);
+    if (captured) show_sent(datagrams.first(taken), now);
     if (ids == 0 || taken == datagrams.size() || last_send_error_ != EINVAL) return taken;
     // Either a kernel that does not know the request for an id, or a datagram that cannot be sent.
     const std::uint32_t flags = stamp_flags(datagrams[taken]);
@@ -300,6 +332,7 @@ std::size_t SocketPort::send_chunk(std::span<const TxDatagram> datagrams) {
     }
     options_.transmit_buffers = 0;
     remember(datagrams[taken]);
+    if (captured) show_sent(datagrams.subspan(taken, 1), now);
     const auto rest = datagrams.subspan(taken + 1);
     return taken + 1 + (rest.empty() ? 0 : send_chunk(rest));
 }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 
+#include "dataplane/capture/capture_tap.h"
 #include "dataplane/port/port.h"
 #include "dataplane/socket/udp_socket.h"
 #include "servo/units/result.h"
@@ -57,6 +58,8 @@ public:
         /// Datagrams that are kept to match transmit stamps by id (`maxtxbuffers`), where the kernel
         /// can do that: for interfaces below which what was sent is not found again.
         std::size_t transmit_buffers = 0;
+        /// What is received and sent is shown here; a tap for IP that no other thread offers to.
+        CaptureTap* tap = nullptr;
     };
 
     static SysResult<std::unique_ptr<SocketPort>> open(const SocketOptions& socket,
@@ -98,12 +101,17 @@ private:
     void remember(const TxDatagram& datagram);
     std::size_t send_messages(std::size_t count);
     std::uint32_t stamp_flags(const TxDatagram& datagram) const noexcept;
+    bool is_captured() const noexcept { return options_.tap != nullptr && options_.tap->active(); }
+    const SocketAddress& own_address();
+    void show_received(std::span<const RxDatagram> datagrams);
+    void show_sent(std::span<const TxDatagram> datagrams, SystemTime now);
     bool uses_ids() const noexcept { return socket_.transmit_ids && options_.transmit_buffers > 0; }
 
     UdpSocket socket_;
     Options options_;
     std::unique_ptr<Buffers> buffers_;
     int last_send_error_ = 0;
+    std::optional<SocketAddress> own_address_;  ///< asked for by the first capture
     bool have_sendmmsg_ = true;
     bool have_recvmmsg_ = true;
 };

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -80,6 +81,11 @@ public:
 private:
     sigset_t before_;
 };
+
+CaptureTap* make_tap(CaptureTaps* taps, const std::string& part) {
+    if (taps == nullptr) return nullptr;
+    return &taps->tap("server/" + part, "sockets of the server", CaptureLink::Ip);
+}
 
 /// A second way to the same socket, for a port that only sends.
 UdpSocket second_handle(const UdpSocket& socket) noexcept {
@@ -298,8 +304,11 @@ SysResult<std::unique_ptr<WorkerPool>> WorkerPool::start(const WorkerPoolConfig&
     SocketPort::Options port_options;
     port_options.batch = shared.config.receive_batch;
     port_options.send_batch = config.send_batch;
+    SocketPort::Options sender_options;
+    sender_options.tap = make_tap(config.taps, "peers");
     std::optional<SysError> failure;
     for (unsigned i = 0; i < config.threads; ++i) {
+        port_options.tap = make_tap(config.taps, std::to_string(i));
         auto worker = std::make_unique<Worker>(shared, i, seed);
         for (SocketOptions options : config.sockets) {
             options.reuse_port = true;
@@ -316,7 +325,7 @@ SysResult<std::unique_ptr<WorkerPool>> WorkerPool::start(const WorkerPoolConfig&
             if (i == 0) {
                 if (UdpSocket second = second_handle(*socket); second.fd.is_open()) {
                     pool->senders_.push_back(
-                        std::make_unique<SocketPort>(std::move(second), SocketPort::Options()));
+                        std::make_unique<SocketPort>(std::move(second), sender_options));
                 }
             }
             worker->add_port(std::make_unique<SocketPort>(std::move(*socket), port_options));

@@ -29,6 +29,7 @@
 
 namespace gnomon {
 
+class CaptureTaps;
 class SocketPort;
 
 struct WorkerPoolConfig {
@@ -37,6 +38,8 @@ struct WorkerPoolConfig {
     std::vector<SocketOptions> sockets;
     std::size_t receive_batch = 64;
     std::size_t send_batch = 16;
+    /// Each worker shows its packets to a tap of its own, "server/N"; null: to nobody.
+    CaptureTaps* taps = nullptr;
     /// Called in each new thread before it serves (names, priorities, affinity); may be empty.
     std::function<void(unsigned worker)> on_start;
 };

@@ -23,11 +23,12 @@ void name_thread(unsigned worker) {
 }  // namespace
 
 ServerThreads::ServerThreads(EventLoop& loop, DatagramSink& sink, RandomSource& random,
-                             unsigned threads)
+                             unsigned threads, CaptureTaps* taps)
     : loop_(loop),
       sink_(sink),
       random_(random),
       threads_(threads),
+      taps_(taps),
       tables_(std::make_shared<const ServerTables>()),
       forwarded_(kForwardBatch) {}
 
@@ -91,6 +92,7 @@ SysResult<void> ServerThreads::restart() {
     config.threads = threads_;
     config.sockets = sockets_;
     config.on_start = name_thread;
+    config.taps = taps_;
     auto started = WorkerPool::start(config, state_, tables_, *log_, *store_, random_);
     if (!started) return Unexpected(started.error());
     pool_ = std::move(*started);

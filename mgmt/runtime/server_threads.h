@@ -17,10 +17,13 @@
 
 namespace gnomon {
 
+class CaptureTaps;
+
 class ServerThreads final : public ServerWorkers {
 public:
-    /// All outlive it.
-    ServerThreads(EventLoop& loop, DatagramSink& sink, RandomSource& random, unsigned threads);
+    /// All outlive it. `taps`: for captures, null for none.
+    ServerThreads(EventLoop& loop, DatagramSink& sink, RandomSource& random, unsigned threads,
+                  CaptureTaps* taps = nullptr);
     ~ServerThreads() override;
 
     // ServerWorkers
@@ -46,6 +49,7 @@ private:
     DatagramSink& sink_;
     RandomSource& random_;
     unsigned threads_;
+    CaptureTaps* taps_;
     ClientLog* log_ = nullptr;
     TimestampStore* store_ = nullptr;
     SeqLock<ServerState> state_;

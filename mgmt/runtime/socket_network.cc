@@ -46,6 +46,12 @@ SocketNetwork::SocketNetwork(EventLoop& loop, const Config& config, DatagramSink
     for (const Family family : {Family::V4, Family::V6}) {
         family_available_[index_of(family)] = udp_available(family);
     }
+    if (options_.taps == nullptr) return;
+    client_tap_ = &options_.taps->tap("client", "sockets of the sources", CaptureLink::Ip);
+    // With threads the taps of that name are theirs.
+    if (options_.server_threads == nullptr) {
+        server_tap_ = &options_.taps->tap("server/0", "sockets of the server", CaptureLink::Ip);
+    }
 }
 
 SocketNetwork::~SocketNetwork() {
@@ -66,9 +72,11 @@ bool SocketNetwork::shares_server_socket() const {
 }
 
 SysResult<std::unique_ptr<SocketPort>> SocketNetwork::open_port(const SocketOptions& options,
-                                                                std::size_t batch) {
+                                                                std::size_t batch,
+                                                                CaptureTap* tap) {
     SocketPort::Options port_options;
     port_options.batch = batch;
+    port_options.tap = tap;
     port_options.converter = options_.converter;
     port_options.transmit_buffers = static_cast<std::size_t>(config_.timestamping.max_tx_buffers);
     return SocketPort::open(options, port_options);
@@ -110,7 +118,7 @@ SysResult<SocketHandle> SocketNetwork::open_shared(const SocketAddress& remote) 
         ++clients_.at(*shared_[index]).users;
         return *shared_[index];
     }
-    auto port = open_port(client_options(remote), kServerBatch);
+    auto port = open_port(client_options(remote), kServerBatch, client_tap_);
     if (!port) return Unexpected(port.error());
     const SocketHandle handle = add_client(std::move(*port));
     // The first user, and one for the family: a permanent socket keeps its port.
@@ -127,7 +135,7 @@ SysResult<SocketHandle> SocketNetwork::open_client(const SocketAddress& remote) 
 
     SocketOptions options = client_options(remote);
     options.remote = remote;
-    auto port = open_port(options, kClientBatch);
+    auto port = open_port(options, kClientBatch, client_tap_);
     if (!port) return Unexpected(port.error());
     return add_client(std::move(*port));
 }
@@ -182,7 +190,7 @@ SysResult<void> SocketNetwork::open_server(Family family) {
     }
     std::unique_ptr<SocketPort>& server = server_[index_of(family)];
     if (server) return {};
-    auto port = open_port(server_options(family), kServerBatch);
+    auto port = open_port(server_options(family), kServerBatch, server_tap_);
     if (!port) return Unexpected(port.error());
     server = std::move(*port);
     watch(*server, kServerSocket);

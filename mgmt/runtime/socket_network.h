@@ -31,6 +31,8 @@ public:
         bool hardware_stamps = false;
         /// Owns the server's sockets when it is given; else they are served by the event loop.
         ServerThreads* server_threads = nullptr;
+        /// The sockets' packets are shown to the taps "server/0" and "client"; null: to nobody.
+        CaptureTaps* taps = nullptr;
     };
 
     /// All outlive the network.
@@ -67,7 +69,7 @@ private:
     SocketOptions client_options(const SocketAddress& remote) const;
     SysResult<SocketHandle> open_shared(const SocketAddress& remote);
     SysResult<std::unique_ptr<SocketPort>> open_port(const SocketOptions& options,
-                                                     std::size_t batch);
+                                                     std::size_t batch, CaptureTap* tap);
     SocketHandle add_client(std::unique_ptr<SocketPort> port);
     void retire(std::unique_ptr<SocketPort> port);
     void watch(SocketPort& port, SocketHandle handle);
@@ -78,6 +80,8 @@ private:
     const Config& config_;
     DatagramSink& sink_;
     Options options_;
+    CaptureTap* server_tap_ = nullptr;
+    CaptureTap* client_tap_ = nullptr;
     bool family_available_[2] = {false, false};
 
     std::unique_ptr<SocketPort> server_[2];

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "dataplane/wire/ip.h"
 #include "tests/unit/dataplane/proto/server_fixture.h"
 
 namespace gnomon::testing {
@@ -92,6 +93,43 @@ TEST_P(SocketPortLoopback, SocketPort_ReportsTransmitStampsWithPayloadAndCookie)
         EXPECT_EQ(reports[0].remote,
                   port == server.get() ? client->local().value() : server_address);
     }
+}
+
+TEST_P(SocketPortLoopback, SocketPort_ShowsWhatItReceivesAndSendsToItsTap) {
+    CaptureTap tap("server/0", "", CaptureLink::Ip);
+    SocketPort::Options options;
+    options.tap = &tap;
+    auto opened = SocketPort::open(loopback(GetParam()), options);
+    ASSERT_TRUE(opened) << opened.error().message();
+    SocketPort& port = **opened;
+    const SocketAddress own = port.local().value();
+    const SocketAddress peer = server_address;
+    const auto payload = Server::request(Server::client_header());
+    TxDatagram datagram;
+    datagram.remote = peer;
+    ASSERT_EQ(send(port, payload, datagram), 1U);
+    EXPECT_EQ(tap.front(), nullptr);
+    tap.open();
+    ASSERT_EQ(send(port, payload, datagram), 1U);
+    datagram.remote = own;
+    ASSERT_EQ(send(*server, payload, datagram), 1U);
+    ASSERT_TRUE(wait_for(port, POLLIN));
+    ASSERT_EQ(port.receive(received), 1U);
+    for (const CaptureDirection direction : {CaptureDirection::Out, CaptureDirection::In}) {
+        const CaptureSlot* slot = tap.front();
+        ASSERT_NE(slot, nullptr);
+        EXPECT_EQ(slot->direction, direction);
+        const auto udp = parse_ip_udp({slot->bytes.data(), slot->captured}).packet;
+        ASSERT_TRUE(udp.has_value());
+        const bool out = direction == CaptureDirection::Out;
+        EXPECT_EQ(udp->source, out ? own : peer);
+        EXPECT_EQ(udp->destination, out ? peer : own);
+        EXPECT_TRUE(
+            std::equal(payload.begin(), payload.end(), udp->payload.begin(), udp->payload.end()));
+        EXPECT_LE(abs(slot->time - read_realtime_clock()), Duration::from_s(1));
+        tap.pop();
+    }
+    EXPECT_EQ(tap.front(), nullptr);
 }
 
 // The payload is too short to be told from others: only the number can bring the cookie back.
