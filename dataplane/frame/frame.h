@@ -73,6 +73,11 @@ struct Frame {
     // Set by `finish` for a Reply.
     bool want_stamp = false;   ///< report when it left, if the device can
     std::uint64_t cookie = 0;  ///< for `TxStampReport::cookie`
+
+    /// To be sent from the buffer.
+    bool is_answer() const noexcept {
+        return verdict == FrameVerdict::Reply || verdict == FrameVerdict::Answered;
+    }
 };
 
 /// Written by the worker, read by anybody.

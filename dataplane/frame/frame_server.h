@@ -45,8 +45,8 @@ struct FrameServerConfig {
     MacAddress mac{};
     /// At most 256.
     std::vector<DataplaneAddress> addresses;
-    /// Shared ports: what is not ours is ToKernel instead of Drop(NotForUs, NotServed, …).
-    bool strangers_to_kernel = false;
+    /// What is not ours is ToKernel; else it is dropped and counted.
+    bool strangers_to_kernel = true;
     std::uint16_t ntp_port = 123;  ///< 0: no server
     std::uint8_t dscp = 0;         ///< 0..63, of all we send
     int interface_index = 0;       ///< for `RxDatagram`
@@ -77,10 +77,10 @@ public:
     void receive(std::span<Frame> burst, const ServerState& state,
                  const ServerTables& tables) noexcept;
 
-    /// Completes the frames with verdict Reply; others are passed over, and so is their place in the
-    /// order. May be called for parts of the burst, each with a fresh reading of the clock, and for
-    /// frames moved within the burst, once for each frame. `now`: the clock, just read; `position`:
-    /// frames that leave between the reading and the first of these.
+    /// Completes the frames with verdict Reply and passes over the others. May be called for parts
+    /// of the burst, each with a fresh reading of the clock, and for frames that were moved about,
+    /// once for each frame. `now`: the clock, just read; `position`: frames that leave between the
+    /// reading and the first of these.
     void finish(std::span<Frame> frames, SystemTime now, std::size_t position = 0) noexcept;
 
     /// What a ToControl frame carries. Points into the frame's buffer; valid until the next `receive`.

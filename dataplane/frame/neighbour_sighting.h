@@ -17,7 +17,6 @@ struct NeighbourSighting {
         Unsolicited,  ///< said where it is, to everybody
     };
     Kind kind = Kind::Unsolicited;
-    bool override_known = true;  ///< neighbour discovery's O flag; ARP: true
     IpAddress ip;
     MacAddress mac{};
     std::uint16_t vlan = 0;  ///< innermost tag, 0: none

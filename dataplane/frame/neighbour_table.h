@@ -79,6 +79,7 @@ private:
 
     Entry* find(const IpAddress& next_hop, std::uint16_t vlan) noexcept;
     Entry* make(const NeighbourRoute& route, MonoTime now) noexcept;
+    static void probe(Entry& entry, MonoTime now) noexcept;
     bool is_due(Entry& entry, MonoTime now) const noexcept;
     std::size_t build_solicitation(const Entry& entry, std::span<std::uint8_t> out) const noexcept;
 

@@ -47,4 +47,12 @@ std::size_t build_ethernet(const EthernetHeader& header, std::span<std::uint8_t>
     return header.size();
 }
 
+std::size_t pad_frame(std::size_t length, std::span<std::uint8_t> frame) noexcept {
+    if (length >= kMinFrameSize) return length;
+    if (frame.size() < kMinFrameSize) return 0;
+    std::fill(frame.begin() + static_cast<std::ptrdiff_t>(length),
+              frame.begin() + static_cast<std::ptrdiff_t>(kMinFrameSize), std::uint8_t{0});
+    return kMinFrameSize;
+}
+
 }  // namespace gnomon

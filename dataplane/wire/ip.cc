@@ -4,18 +4,14 @@
 #include <cstring>
 
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/checksum.h"
 
 namespace gnomon {
 namespace {
 
-constexpr std::size_t kIpv4HeaderSize = 20;
-constexpr std::size_t kIpv6HeaderSize = 40;
-constexpr std::size_t kUdpHeaderSize = 8;
 constexpr int kMaxExtensionHeaders = 8;
 
-constexpr std::uint8_t kHopByHop = 0;
 constexpr std::uint8_t kRouting = 43;
-constexpr std::uint8_t kFragment = 44;
 constexpr std::uint8_t kAuthentication = 51;
 constexpr std::uint8_t kDestinationOptions = 60;
 
@@ -29,14 +25,6 @@ IpAddress v6_at(std::span<const std::uint8_t> data, std::size_t at) noexcept {
     std::array<std::uint8_t, 16> bytes;
     std::copy_n(data.begin() + static_cast<std::ptrdiff_t>(at), bytes.size(), bytes.begin());
     return IpAddress::v6(bytes);
-}
-
-std::uint32_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination,
-                                std::size_t udp_size) noexcept {
-    const std::size_t size = source.family() == IpAddress::Family::V4 ? 4 : 16;
-    std::uint32_t sum = checksum_add(0, std::span(source.bytes()).first(size));
-    sum = checksum_add(sum, std::span(destination.bytes()).first(size));
-    return sum + static_cast<std::uint32_t>(udp_size) + kProtocolUdp;
 }
 
 UdpParse parse_udp(UdpPacket packet, std::span<const std::uint8_t> udp,
@@ -54,8 +42,8 @@ UdpParse parse_udp(UdpPacket packet, std::span<const std::uint8_t> udp,
     // RFC 8200, 8.1: over IPv6 the checksum is not optional.
     if (packet.unchecked && is_v6) return refuse(IpError::BadChecksum);
     if (policy == ChecksumPolicy::Verify && !packet.unchecked) {
-        const std::uint32_t sum =
-            checksum_add(pseudo_header_sum(packet.source.ip, packet.destination.ip, length), udp);
+        const std::uint32_t sum = checksum_add(
+            pseudo_header_sum(packet.source.ip, packet.destination.ip, length, kProtocolUdp), udp);
         if (checksum_finish(sum) != 0) return refuse(IpError::BadChecksum);
     }
     return UdpParse{packet, IpError::None};
@@ -103,13 +91,15 @@ UdpParse parse_ipv6(std::span<const std::uint8_t> data, ChecksumPolicy policy) n
     for (int i = 0; i <= kMaxExtensionHeaders; ++i) {
         switch (next) {
             case kProtocolUdp: return parse_udp(packet, rest, policy);
-            case kFragment: return refuse(IpError::Fragment);
-            case kHopByHop:
+            case kIpv6Fragment: return refuse(IpError::Fragment);
+            case kHopByHopOptions:
             case kRouting:
             case kAuthentication:
             case kDestinationOptions: {
                 const std::size_t size = extension_size(next, rest);
                 if (size == 0) return refuse(IpError::Truncated);
+                const bool is_stop = next == kRouting && rest[3] != 0;
+                if (is_stop) return refuse(IpError::BadHeader);
                 next = rest[0];
                 rest = rest.subspan(size);
                 break;
@@ -179,20 +169,23 @@ std::size_t build_ip_udp(const UdpPacket& packet, std::span<std::uint8_t> out) n
     store_be16(udp, 2, packet.destination.port);
     store_be16(udp, 4, static_cast<std::uint16_t>(udp_size));
     store_be16(udp, 6, 0);
-    const std::uint16_t checksum = checksum_finish(
-        checksum_add(pseudo_header_sum(packet.source.ip, packet.destination.ip, udp_size), udp));
+    const std::uint16_t checksum = checksum_finish(checksum_add(
+        pseudo_header_sum(packet.source.ip, packet.destination.ip, udp_size, kProtocolUdp), udp));
     // Zero would mean "no checksum"; all ones is the same number.
     store_be16(udp, 6, checksum == 0 ? 0xffff : checksum);
     return total;
 }
 
 std::uint32_t checksum_add(std::uint32_t sum, std::span<const std::uint8_t> data) noexcept {
-    std::uint64_t wide = sum;
-    std::size_t at = 0;
-    for (; at + 1 < data.size(); at += 2) wide += load_be16(data, at);
-    if (at < data.size()) wide += static_cast<std::uint64_t>(data[at]) << 8;
-    while (wide > 0xffff) wide = (wide & 0xffff) + (wide >> 16);
-    return static_cast<std::uint32_t>(wide);
+    return sum + sum_order(fold_sum(sum_words(0, data.data(), data.size())));
+}
+
+std::uint32_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination,
+                                std::size_t size, std::uint8_t protocol) noexcept {
+    const std::size_t address = source.family() == IpAddress::Family::V4 ? 4 : 16;
+    std::uint32_t sum = checksum_add(0, std::span(source.bytes()).first(address));
+    sum = checksum_add(sum, std::span(destination.bytes()).first(address));
+    return sum + static_cast<std::uint32_t>(size) + protocol;
 }
 
 std::uint16_t checksum_finish(std::uint32_t sum) noexcept {

@@ -3,7 +3,8 @@
 /// IPv4, IPv6 and UDP headers, parsed from and built into spans (RFC 791, 8200, 768, 1071).
 ///
 /// Fragments are refused: an NTP packet fits into every MTU, and reassembly is an attack surface.
-/// IPv4 options and IPv6 extension headers are skipped.
+/// IPv4 options and IPv6 extension headers are skipped; but who is only a stop on the way of a routing
+/// header is not the destination (RFC 5095).
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,15 @@
 
 namespace gnomon {
 
+inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolUdp = 17;
+inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
+inline constexpr std::uint8_t kHopByHopOptions = 0;
+inline constexpr std::uint8_t kIpv6Fragment = 44;
+
+inline constexpr std::size_t kIpv4HeaderSize = 20;
+inline constexpr std::size_t kIpv6HeaderSize = 40;
+inline constexpr std::size_t kUdpHeaderSize = 8;
 
 enum class IpError : std::uint8_t {
     None,
@@ -61,6 +70,9 @@ std::size_t build_ip_udp(const UdpPacket& packet, std::span<std::uint8_t> out) n
 
 /// One's complement sum of 16-bit words, to be continued with `sum`; odd data is padded with zero.
 std::uint32_t checksum_add(std::uint32_t sum, std::span<const std::uint8_t> data) noexcept;
+/// The pseudo header of UDP and ICMPv6, to be continued over the packet.
+std::uint32_t pseudo_header_sum(const IpAddress& source, const IpAddress& destination,
+                                std::size_t size, std::uint8_t protocol) noexcept;
 /// The checksum that makes the whole sum to all ones.
 std::uint16_t checksum_finish(std::uint32_t sum) noexcept;
 

@@ -1,0 +1,480 @@
+#include "dataplane/frame/frame_server.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "dataplane/frame/address_index.h"
+#include "dataplane/frame/announcements.h"
+#include "dataplane/frame/layer2.h"
+#include "dataplane/frame/link_services.h"
+#include "dataplane/wire/arp.h"
+#include "dataplane/wire/checksum.h"
+#include "dataplane/wire/icmp.h"
+#include "dataplane/wire/ip.h"
+#include "servo/units/assert.h"
+
+namespace gnomon {
+namespace {
+
+constexpr std::uint8_t kHopLimit = 64;
+/// Frames whose headers are on their way from memory while one is looked at.
+constexpr std::size_t kPrefetchDistance = 8;
+
+bool is_extension_header(std::uint8_t next) noexcept {
+    return next == kHopByHopOptions || next == 43 || next == kIpv6Fragment || next == 51 ||
+           next == 60;
+}
+
+Mode mode_of(std::span<const std::uint8_t> payload) noexcept {
+    return static_cast<Mode>(payload[0] & 7);
+}
+
+std::uint32_t word_at(const std::uint8_t* data) noexcept {
+    std::uint32_t word;
+    std::memcpy(&word, data, 4);
+    return word;
+}
+
+/// A UDP datagram in a frame: where things are, still to be judged.
+struct Udp {
+    std::size_t ip = 0;
+    std::size_t at = 0;    ///< of the UDP header
+    std::size_t room = 0;  ///< from there to the end of the IP packet
+    bool plain = true;     ///< neither options nor extension headers between
+};
+
+}  // namespace
+
+struct FrameServer::Impl {
+    Impl(FrameServerConfig c, ClientLog& log, TimestampStore& store, RandomSource& random)
+        : config(std::move(c)),
+          exclusive(config.mode == DataplaneMode::Exclusive),
+          check_mac(config.mac != MacAddress{}),
+          addresses(config.addresses),
+          responder(log, store, random),
+          services(config.mac, addresses, counters, config.echo_per_second),
+          announcements(config.mac, exclusive ? std::span<const DataplaneAddress>(config.addresses)
+                                              : std::span<const DataplaneAddress>()) {}
+
+    void classify(Frame& frame, const ServerTables& tables) noexcept;
+    void classify_ipv4(Frame& frame, const Layer2& link, const ServerTables& tables) noexcept;
+    void classify_ipv6(Frame& frame, const Layer2& link, const ServerTables& tables) noexcept;
+    void classify_extended_ipv6(Frame& frame, const Layer2& link, std::size_t size,
+                                const ServerTables& tables) noexcept;
+    void classify_udp(Frame& frame, const Layer2& link, const Udp& udp,
+                      const ServerTables& tables) noexcept;
+    FrameDrop check_udp(const Frame& frame, const Udp& udp, std::size_t length) const noexcept;
+    void accept_udp(Frame& frame, const Udp& udp, std::size_t length, bool is_ntp,
+                    const ServerTables& tables) noexcept;
+    void settle(Frame& frame, FrameDrop result) noexcept;
+    void stranger(Frame& frame, FrameDrop reason) const noexcept;
+    void write_headers(Frame& frame, std::size_t payload_size) const noexcept;
+    void finish(Frame& frame, SystemTime now, std::size_t position) noexcept;
+    void count(const Frame& frame) noexcept;
+
+    static void drop(Frame& frame, FrameDrop reason) noexcept {
+        frame.verdict = FrameVerdict::Drop;
+        frame.drop = reason;
+    }
+
+    FrameServerConfig config;
+    bool exclusive;
+    bool check_mac;
+    AddressIndex addresses;
+    Responder responder;
+    FrameCounters counters;
+    LinkServices services;
+    Announcements announcements;
+    bool membership_query = false;
+    /// Requests from the front, what goes to the control loop from the back.
+    std::array<RxDatagram, kMaxBurst> datagrams;
+    std::size_t request_count = 0;
+    std::size_t control_count = 0;
+    std::array<Reply, kMaxBurst> replies;
+};
+
+FrameServer::FrameServer(FrameServerConfig config, ClientLog& log, TimestampStore& store,
+                         RandomSource& random)
+    : impl_(std::make_unique<Impl>(std::move(config), log, store, random)) {}
+
+FrameServer::~FrameServer() = default;
+
+void FrameServer::receive(std::span<Frame> burst, const ServerState& state,
+                          const ServerTables& tables) noexcept {
+    GNOMON_ASSERT(burst.size() <= kMaxBurst);
+    Impl& impl = *impl_;
+    impl.request_count = impl.control_count = 0;
+    impl.services.begin_burst();
+    const auto prefetch = [&](std::size_t i) {
+        if (i >= burst.size()) return;
+        // Headers and packet of an ordinary request lie in two lines.
+        __builtin_prefetch(burst[i].data, 1);
+        __builtin_prefetch(burst[i].data + 64, 1);
+    };
+    for (std::size_t i = 0; i < kPrefetchDistance; ++i) prefetch(i);
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+        prefetch(i + kPrefetchDistance);
+        impl.classify(burst[i], tables);
+    }
+    for (Frame& frame : burst) {
+        if (frame.verdict == FrameVerdict::Reply) {
+            const RxDatagram& request = impl.datagrams[frame.slot];
+            Reply& reply = impl.replies[frame.slot];
+            if (impl.responder.prepare(request, state, tables.access, tables.keys.get(), reply) ==
+                Drop::None) {
+                impl.write_headers(frame, reply.bytes().size());
+            } else {
+                Impl::drop(frame, FrameDrop::Refused);
+            }
+        }
+        impl.count(frame);
+    }
+}
+
+void FrameServer::Impl::classify(Frame& frame, const ServerTables& tables) noexcept {
+    Layer2 link;
+    if (const FrameDrop error = parse_layer2(frame, link); error != FrameDrop::None) {
+        return error == FrameDrop::Truncated ? drop(frame, error) : stranger(frame, error);
+    }
+    if (check_mac && !link.to_group && std::memcmp(frame.data, config.mac.data(), 6) != 0) {
+        return drop(frame, FrameDrop::NotForUs);
+    }
+    // No station has a group's address, and ours is our own echo.
+    if ((frame.data[6] & 1) != 0 ||
+        (check_mac && std::memcmp(frame.data + 6, config.mac.data(), 6) == 0)) {
+        return drop(frame, FrameDrop::BadSource);
+    }
+    frame.l3_offset = link.offset;
+    switch (link.ether_type) {
+        case kEtherTypeIpv4: return classify_ipv4(frame, link, tables);
+        case kEtherTypeIpv6: return classify_ipv6(frame, link, tables);
+        case kEtherTypeArp:
+            if (exclusive) return settle(frame, services.on_arp(frame, link));
+            break;
+        default: break;
+    }
+    stranger(frame, FrameDrop::NotServed);
+}
+
+/// What the services of the link have done with a frame.
+void FrameServer::Impl::settle(Frame& frame, FrameDrop result) noexcept {
+    if (result == FrameDrop::None) {
+        frame.verdict = FrameVerdict::Answered;
+        frame.drop = FrameDrop::None;
+    } else if (result == FrameDrop::NotForUs || result == FrameDrop::NotServed) {
+        stranger(frame, result);
+    } else {
+        drop(frame, result);
+    }
+}
+
+void FrameServer::Impl::stranger(Frame& frame, FrameDrop reason) const noexcept {
+    if (!config.strangers_to_kernel) return drop(frame, reason);
+    frame.verdict = FrameVerdict::ToKernel;
+    frame.drop = FrameDrop::None;
+}
+
+void FrameServer::Impl::classify_ipv4(Frame& frame, const Layer2& link,
+                                      const ServerTables& tables) noexcept {
+    const std::uint8_t* ip = frame.data + link.offset;
+    const std::size_t room = std::size_t{frame.length} - link.offset;
+    if (room < kIpv4HeaderSize) return drop(frame, FrameDrop::Truncated);
+    const std::size_t header = (ip[0] & 0x0FU) * 4U;
+    const std::size_t total = be16_at(ip + 2);
+    if (ip[0] >> 4 != 4 || header < kIpv4HeaderSize || total < header) {
+        return drop(frame, FrameDrop::BadHeader);
+    }
+    if (total > room) return drop(frame, FrameDrop::Truncated);
+    const std::uint16_t fragment = be16_at(ip + 6) & 0x3FFF;
+    frame.is_ipv6 = false;
+    if (ip[9] == kProtocolUdp) {
+        if (fragment == 0) {
+            return classify_udp(
+                frame, link,
+                {link.offset, link.offset + header, total - header, header == kIpv4HeaderSize},
+                tables);
+        }
+        // The first fragment tells the port; the others come to nothing without it.
+        const bool has_port = (fragment & 0x1FFF) == 0 && total >= header + kUdpHeaderSize;
+        if (has_port && config.ntp_port != 0 && be16_at(ip + header + 2) == config.ntp_port) {
+            return drop(frame, FrameDrop::Fragment);
+        }
+        return stranger(frame, FrameDrop::Fragment);
+    }
+    if (ip[9] == kProtocolIcmp && exclusive && fragment == 0 && header == kIpv4HeaderSize) {
+        if (frame.ip_checksum == ChecksumState::Bad) return drop(frame, FrameDrop::BadChecksum);
+        return settle(frame, services.on_icmpv4(frame, link, total));
+    }
+    stranger(frame, FrameDrop::NotServed);
+}
+
+void FrameServer::Impl::classify_ipv6(Frame& frame, const Layer2& link,
+                                      const ServerTables& tables) noexcept {
+    const std::uint8_t* ip = frame.data + link.offset;
+    const std::size_t room = std::size_t{frame.length} - link.offset;
+    if (room < kIpv6HeaderSize) return drop(frame, FrameDrop::Truncated);
+    if (ip[0] >> 4 != 6) return drop(frame, FrameDrop::BadHeader);
+    const std::size_t payload = be16_at(ip + 4);
+    if (payload > room - kIpv6HeaderSize) return drop(frame, FrameDrop::Truncated);
+    frame.is_ipv6 = true;
+    const std::uint8_t next = ip[6];
+    if (next == kProtocolUdp) {
+        return classify_udp(frame, link,
+                            {link.offset, link.offset + kIpv6HeaderSize, payload, true}, tables);
+    }
+    if (next == kProtocolIcmpv6 && exclusive) {
+        return settle(frame, services.on_icmpv6(frame, link, kIpv6HeaderSize + payload));
+    }
+    if (is_extension_header(next)) {
+        return classify_extended_ipv6(frame, link, kIpv6HeaderSize + payload, tables);
+    }
+    stranger(frame, FrameDrop::NotServed);
+}
+
+void FrameServer::Impl::classify_extended_ipv6(Frame& frame, const Layer2& link, std::size_t size,
+                                               const ServerTables& tables) noexcept {
+    const std::uint8_t* ip = frame.data + link.offset;
+    const UdpParse parsed = parse_ip_udp({ip, size}, ChecksumPolicy::Trust);
+    if (parsed.packet) {
+        const std::size_t at =
+            static_cast<std::size_t>(parsed.packet->payload.data() - frame.data) - kUdpHeaderSize;
+        return classify_udp(frame, link, {link.offset, at, link.offset + size - at, false}, tables);
+    }
+    switch (parsed.error) {
+        case IpError::Fragment: {
+            // Fragment header right after the IPv6 header, first fragment, UDP: it tells the port.
+            const std::uint8_t* fragment = ip + kIpv6HeaderSize;
+            const bool has_port = ip[6] == kIpv6Fragment && size >= kIpv6HeaderSize + 16 &&
+                                  fragment[0] == kProtocolUdp &&
+                                  (be16_at(fragment + 2) & 0xFFF8) == 0;
+            if (has_port && config.ntp_port != 0 && be16_at(fragment + 10) == config.ntp_port) {
+                return drop(frame, FrameDrop::Fragment);
+            }
+            return stranger(frame, FrameDrop::Fragment);
+        }
+        case IpError::NotUdp:
+            // Routers ask from link-local addresses with a router alert (RFC 3810, 5.1.14).
+            if (exclusive && ip[6] == kHopByHopOptions && ip[7] == 1 &&
+                size > kIpv6HeaderSize + 8 && ip[8] == 0xfe && (ip[9] & 0xC0) == 0x80 &&
+                ip[40] == kProtocolIcmpv6 && ip[41] == 0 && ip[48] == kIcmpv6ListenerQuery) {
+                membership_query = true;
+            }
+            return stranger(frame, FrameDrop::NotServed);
+        case IpError::Truncated: return stranger(frame, FrameDrop::Truncated);
+        default: return stranger(frame, FrameDrop::BadHeader);
+    }
+}
+
+void FrameServer::Impl::classify_udp(Frame& frame, const Layer2& link, const Udp& udp,
+                                     const ServerTables& tables) noexcept {
+    if (udp.room < kUdpHeaderSize) return drop(frame, FrameDrop::Truncated);
+    const std::uint8_t* header = frame.data + udp.at;
+    const std::uint16_t port = be16_at(header + 2);
+    const bool is_ntp = port == config.ntp_port && port != 0;
+    if (!is_ntp && (config.listened == nullptr || !config.listened->contains(port))) {
+        return stranger(frame, FrameDrop::NotServed);
+    }
+    const std::uint8_t* ip = frame.data + udp.ip;
+    const bool ours = frame.is_ipv6 ? addresses.is_ours_v6(ip + 24, link.vlan)
+                                    : addresses.is_ours_v4(ip + 16, link.vlan);
+    if (!ours || link.to_group) {
+        const bool to_group = link.to_group || (frame.is_ipv6 ? ip[24] == 0xff : ip[16] >= 0xE0);
+        if (is_ntp && to_group) return drop(frame, FrameDrop::GroupDestination);
+        return stranger(
+            frame, addresses.has_vlan(link.vlan) ? FrameDrop::NotForUs : FrameDrop::UnknownVlan);
+    }
+    const std::size_t length = be16_at(header + 4);
+    const FrameDrop error = check_udp(frame, udp, length);
+    if (error != FrameDrop::None) return drop(frame, error);
+    accept_udp(frame, udp, length, is_ntp, tables);
+}
+
+FrameDrop FrameServer::Impl::check_udp(const Frame& frame, const Udp& udp,
+                                       std::size_t length) const noexcept {
+    const std::uint8_t* ip = frame.data + udp.ip;
+    const std::uint8_t* header = frame.data + udp.at;
+    if (length < kUdpHeaderSize) return FrameDrop::BadHeader;
+    if (length > udp.room) return FrameDrop::Truncated;
+    const bool unchecked = header[6] == 0 && header[7] == 0;
+    std::uint64_t sum = sum_order(kProtocolUdp) + sum_order(static_cast<std::uint16_t>(length));
+    if (frame.is_ipv6) {
+        // RFC 8200, 8.1: over IPv6 the checksum is not optional.
+        if (unchecked) return FrameDrop::BadChecksum;
+        if (!addresses.is_answerable_v6(ip + 8)) return FrameDrop::BadSource;
+        if (frame.l4_checksum == ChecksumState::Good) return FrameDrop::None;
+        sum = sum_words(sum, ip + 8, 32);
+    } else {
+        if (frame.ip_checksum == ChecksumState::Bad) return FrameDrop::BadChecksum;
+        if (frame.ip_checksum == ChecksumState::Unknown &&
+            fold_sum(sum_words(0, ip, (ip[0] & 0x0FU) * 4U)) != 0xffff) {
+            return FrameDrop::BadChecksum;
+        }
+        if (!addresses.is_answerable_v4(ip + 12)) return FrameDrop::BadSource;
+        if (unchecked || frame.l4_checksum == ChecksumState::Good) return FrameDrop::None;
+        sum += std::uint64_t{word_at(ip + 12)} + word_at(ip + 16);
+    }
+    if (frame.l4_checksum == ChecksumState::Bad) return FrameDrop::BadChecksum;
+    return fold_sum(sum_words(sum, header, length)) == 0xffff ? FrameDrop::None
+                                                              : FrameDrop::BadChecksum;
+}
+
+void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t length, bool is_ntp,
+                                   const ServerTables& tables) noexcept {
+    const std::uint8_t* ip = frame.data + udp.ip;
+    const std::uint8_t* header = frame.data + udp.at;
+    RxDatagram datagram;
+    datagram.payload = {header + kUdpHeaderSize, length - kUdpHeaderSize};
+    if (frame.is_ipv6) {
+        std::array<std::uint8_t, 16> bytes;
+        std::memcpy(bytes.data(), ip + 8, 16);
+        datagram.remote.ip = IpAddress::v6(bytes);
+        std::memcpy(bytes.data(), ip + 24, 16);
+        datagram.local = IpAddress::v6(bytes);
+    } else {
+        datagram.remote.ip =
+            IpAddress::v4((std::uint32_t{be16_at(ip + 12)} << 16) | be16_at(ip + 14));
+        datagram.local = IpAddress::v4((std::uint32_t{be16_at(ip + 16)} << 16) | be16_at(ip + 18));
+    }
+    datagram.remote.port = be16_at(header);
+    datagram.interface_index = config.interface_index;
+    datagram.frame_length = frame.length;
+    datagram.stamp = frame.stamp;
+
+    frame.drop = FrameDrop::None;
+    frame.local_port = be16_at(header + 2);
+    frame.l4_offset = static_cast<std::uint16_t>(udp.at);
+    const auto& forwarded = tables.forwarded;
+    // Requests are served whoever sends them; what else comes from a configured source belongs to its
+    // association.
+    const bool to_control =
+        !is_ntp || (!datagram.payload.empty() && mode_of(datagram.payload) != Mode::Client &&
+                    std::binary_search(forwarded.begin(), forwarded.end(), datagram.remote.ip));
+    if (to_control) {
+        frame.verdict = FrameVerdict::ToControl;
+        frame.slot = static_cast<std::uint8_t>(kMaxBurst - ++control_count);
+    } else {
+        if (!udp.plain) {
+            // The answer has a plain header, so the packet moves to where its own will be.
+            const std::size_t at = udp.ip + (frame.is_ipv6 ? kIpv6HeaderSize : kIpv4HeaderSize);
+            std::memmove(frame.data + at, header, length);
+            frame.l4_offset = static_cast<std::uint16_t>(at);
+            datagram.payload = {frame.data + at + kUdpHeaderSize, length - kUdpHeaderSize};
+        }
+        frame.verdict = FrameVerdict::Reply;
+        frame.slot = static_cast<std::uint8_t>(request_count++);
+    }
+    datagrams[frame.slot] = datagram;
+}
+
+/// Turns the headers round. What depends on the payload's bytes is left to `finish`.
+void FrameServer::Impl::write_headers(Frame& frame, std::size_t payload_size) const noexcept {
+    const std::size_t udp_size = kUdpHeaderSize + payload_size;
+    if (!set_length(frame, frame.l4_offset + udp_size)) return drop(frame, FrameDrop::NoRoom);
+    swap_macs(frame.data);
+    std::uint8_t* ip = frame.data + frame.l3_offset;
+    const auto traffic_class = static_cast<std::uint8_t>(config.dscp << 2);
+    if (frame.is_ipv6) {
+        ip[0] = static_cast<std::uint8_t>(0x60 | traffic_class >> 4);
+        ip[1] = static_cast<std::uint8_t>(traffic_class << 4);
+        ip[2] = ip[3] = 0;
+        put_be16(ip + 4, static_cast<std::uint16_t>(udp_size));
+        ip[6] = kProtocolUdp;
+        ip[7] = kHopLimit;
+        std::uint8_t both[32];
+        std::memcpy(both, ip + 8, 32);
+        std::memcpy(ip + 8, both + 16, 16);
+        std::memcpy(ip + 24, both, 16);
+    } else {
+        const std::uint32_t asker = word_at(ip + 12);
+        const std::uint32_t own = word_at(ip + 16);
+        ip[0] = 0x45;
+        ip[1] = traffic_class;
+        put_be16(ip + 2, static_cast<std::uint16_t>(kIpv4HeaderSize + udp_size));
+        // Whole, so that it needs no identification (RFC 6864).
+        put_be16(ip + 4, 0);
+        put_be16(ip + 6, 0x4000);
+        ip[8] = kHopLimit;
+        ip[9] = kProtocolUdp;
+        put_be16(ip + 10, 0);
+        std::memcpy(ip + 12, &own, 4);
+        std::memcpy(ip + 16, &asker, 4);
+        if (!config.offload_ip_checksum) {
+            store_sum(ip + 10,
+                      static_cast<std::uint16_t>(~fold_sum(sum_words(0, ip, kIpv4HeaderSize))));
+        }
+    }
+    std::uint8_t* udp = frame.data + frame.l4_offset;
+    std::swap_ranges(udp, udp + 2, udp + 2);
+    put_be16(udp + 4, static_cast<std::uint16_t>(udp_size));
+}
+
+void FrameServer::finish(std::span<Frame> frames, SystemTime now, std::size_t position) noexcept {
+    for (Frame& frame : frames) {
+        if (frame.verdict == FrameVerdict::Reply) impl_->finish(frame, now, position);
+        if (frame.is_answer()) ++position;
+    }
+}
+
+void FrameServer::Impl::finish(Frame& frame, SystemTime now, std::size_t position) noexcept {
+    Reply& reply = replies[frame.slot];
+    reply.finish(now, position);
+    std::uint8_t* udp = frame.data + frame.l4_offset;
+    const auto bytes = reply.bytes();
+    std::memcpy(udp + kUdpHeaderSize, bytes.data(), bytes.size());
+    frame.want_stamp = reply.wants_stamp();
+    frame.cookie = reply.datagram().cookie;
+
+    const std::uint8_t* ip = frame.data + frame.l3_offset;
+    const std::size_t udp_size = kUdpHeaderSize + bytes.size();
+    std::uint64_t sum =
+        std::uint64_t{sum_order(kProtocolUdp)} + sum_order(static_cast<std::uint16_t>(udp_size));
+    if (frame.is_ipv6) {
+        sum = sum_words(sum, ip + 8, 32);
+    } else {
+        sum += std::uint64_t{word_at(ip + 12)} + word_at(ip + 16);
+    }
+    if (config.offload_udp_checksum) return store_sum(udp + 6, fold_sum(sum));
+    store_sum(udp + 6, 0);
+    const auto checksum = static_cast<std::uint16_t>(~fold_sum(sum_words(sum, udp, udp_size)));
+    // Zero would mean "no checksum"; all ones is the same number.
+    store_sum(udp + 6, checksum == 0 ? 0xffff : checksum);
+}
+
+void FrameServer::Impl::count(const Frame& frame) noexcept {
+    switch (frame.verdict) {
+        case FrameVerdict::Drop: counters.drops[static_cast<std::size_t>(frame.drop)].add(); break;
+        case FrameVerdict::Reply: counters.replies.add(); break;
+        case FrameVerdict::Answered: break;  // by kind, where it is answered
+        case FrameVerdict::ToControl: counters.to_control.add(); break;
+        case FrameVerdict::ToKernel: counters.to_kernel.add(); break;
+    }
+}
+
+const RxDatagram& FrameServer::datagram(const Frame& frame) const noexcept {
+    return impl_->datagrams[frame.slot];
+}
+
+std::span<const NeighbourSighting> FrameServer::sightings() const noexcept {
+    return impl_->services.sightings();
+}
+
+bool FrameServer::take_membership_query() noexcept {
+    return std::exchange(impl_->membership_query, false);
+}
+
+Responder& FrameServer::responder() noexcept { return impl_->responder; }
+const Responder& FrameServer::responder() const noexcept { return impl_->responder; }
+const FrameCounters& FrameServer::counters() const noexcept { return impl_->counters; }
+
+std::size_t FrameServer::announcement_count() const noexcept {
+    return impl_->announcements.count();
+}
+std::size_t FrameServer::announce(std::size_t index, std::span<std::uint8_t> out) const noexcept {
+    return impl_->announcements.build(index, out);
+}
+const std::vector<MacAddress>& FrameServer::multicast_groups() const noexcept {
+    return impl_->announcements.multicast_groups();
+}
+
+}  // namespace gnomon
