@@ -101,12 +101,27 @@ std::vector<Candidate> SelectionAgent::candidates(UtcTime at) const {
 
 void SelectionAgent::select(std::optional<SourceId> updated, const Now& now) {
     const UtcTime at = clock_.to_utc(now.system);
+    if (updated) tell_wander(*updated);
     // Copied: following the clock may select again (a foreign step), which replaces the result.
     const SelectionResult result = selector_.select(candidates(at), at, updated);
     tell_marks(at);
     for (const SelectionEvent& event : result.events) tell(event, now);
     if (result.unsynchronise) clock_.set_unsynchronised(now);
     if (result.update) clock_.update(*result.update, now);
+}
+
+/// The oscillator is ours, whichever source looks at it; of those that are selectable, what they
+/// have seen of it is heard.
+void SelectionAgent::tell_wander(SourceId updated) {
+    SelectableSource* const listener = find(updated);
+    if (listener == nullptr) return;
+    WanderBelief others;
+    for (const SelectableSource* source : sources_) {
+        const CandidateResult* result = result_of(source->id);
+        if (source == listener || result == nullptr || !is_selectable(result->status)) continue;
+        if (const auto belief = source->filter.wander_belief()) others.add(*belief);
+    }
+    listener->filter.hear(others.tempered());
 }
 
 bool SelectionAgent::is_normal_mode() const {

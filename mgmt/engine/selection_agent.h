@@ -58,6 +58,7 @@ public:
 
 private:
     std::vector<Candidate> candidates(UtcTime at) const;
+    void tell_wander(SourceId updated);
     void tell(const SelectionEvent& event, const Now& now);
     void tell_marks(UtcTime at);
     void end_special_mode(const Now& now);

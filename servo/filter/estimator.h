@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "servo/filter/sample_history.h"
+#include "servo/filter/wander_belief.h"
 #include "servo/units/measurement.h"
 #include "servo/units/source_view.h"
 #include "servo/units/time_point.h"
@@ -66,6 +67,11 @@ public:
 
     /// What was learned of path and oscillator, for poll control; empty: nothing.
     virtual std::optional<SourceView::Noise> noise() const noexcept { return std::nullopt; }
+
+    /// What the measurements say of our oscillator's wander; empty: nothing, or not yet.
+    virtual std::optional<WanderBelief> wander_belief() const noexcept { return std::nullopt; }
+    /// What other sources say of it (as `WanderBelief::tempered`), in force until told anew.
+    virtual void hear(const WanderBelief&) noexcept {}
 
     /// Name in configuration and reports: "kalman", "pi", "regression", "emg".
     virtual const char* name() const noexcept = 0;

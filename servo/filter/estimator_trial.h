@@ -38,6 +38,7 @@ public:
     void update(const SampleHistory& history) noexcept;
     void adjust(const ClockAdjustment& adjustment) noexcept { estimator_->adjust(adjustment); }
     void shift_offsets(double offset_s) noexcept { estimator_->shift_offsets(offset_s); }
+    void hear(const WanderBelief& others) noexcept { estimator_->hear(others); }
     /// The estimator forgets everything; so does the score.
     void reset() noexcept;
     /// The same from a history that is not new (dump file): nothing is judged.

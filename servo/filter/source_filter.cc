@@ -56,6 +56,10 @@ void SourceFilter::shift_offsets(double offset_s) {
     for (EstimatorTrial& trial : trials_) trial.shift_offsets(offset_s);
 }
 
+void SourceFilter::hear(const WanderBelief& others) {
+    for (EstimatorTrial& trial : trials_) trial.hear(others);
+}
+
 double SourceFilter::wander() const {
     const std::optional<Noise> known = noise();
     return known ? known->wander : 0.0;

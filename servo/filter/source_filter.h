@@ -110,6 +110,10 @@ public:
     double skew_bound() const override;
     std::optional<Noise> noise() const override { return estimator().noise(); }
 
+    /// See `Estimator`; told to those in the shadow, too.
+    std::optional<WanderBelief> wander_belief() const { return estimator().wander_belief(); }
+    void hear(const WanderBelief& others);
+
     const SampleHistory& history() const noexcept { return history_; }
     /// Dump files: replaces the history (oldest first) and replays it into the estimator. False,
     /// and everything forgotten, if the samples are not plausible (see SampleHistory::restore).

@@ -53,11 +53,15 @@ void EmgBank::start(const EmgPrior& prior, const EmgScale& scale) noexcept {
         m.forward.tail_s = kFirstTail * jitter_s;
         m.forward.tail_rate = config_.tail_share;
         m.backward = m.forward;
-        const double decades = std::log10(wanders_[i % kEmgWanders] / config_.ordinary_wander);
-        m.log_weight = config_.wander_prior * std::max(decades, 0.0);
+        m.log_weight = wander_prior(i % kEmgWanders);
     }
     weigh();
     mix();
+}
+
+double EmgBank::wander_prior(int wander) const noexcept {
+    const double decades = std::log10(wanders_[wander] / config_.ordinary_wander);
+    return config_.wander_prior * std::max(decades, 0.0);
 }
 
 double EmgBank::gauss_variance(int shape, double least_s2, const EmgScale& scale) const noexcept {
@@ -224,9 +228,10 @@ void EmgBank::weigh() noexcept {
     double most = -INFINITY;
     for (const Model& m : models_) most = std::max(most, m.log_weight);
     double sum = 0.0;
-    for (Model& m : models_) {
+    for (int i = 0; i < kModels; ++i) {
+        Model& m = models_[i];
         m.log_weight = std::max(m.log_weight - most, -config_.max_evidence_gap);
-        m.weight = std::exp(m.log_weight);
+        m.weight = std::exp(m.log_weight + heard_.log_likelihood[i % kEmgWanders]);
         sum += m.weight;
     }
     for (Model& m : models_) m.weight /= sum;
@@ -268,6 +273,26 @@ double EmgBank::wander() const noexcept {
         log_wander += models_[i].weight * std::log(wanders_[i % kEmgWanders]);
     }
     return std::exp(log_wander);
+}
+
+WanderBelief EmgBank::wander_belief() const noexcept {
+    WanderBelief belief;
+    const double prior_left = std::pow(config_.forgetting, count_);
+    for (int wander = 0; wander < kEmgWanders; ++wander) {
+        double sum = 0.0;
+        for (int shape = 0; shape < kEmgShapes; ++shape) {
+            sum += std::exp(models_[shape * kEmgWanders + wander].log_weight);
+        }
+        belief.log_likelihood[wander] = std::log(sum) - prior_left * wander_prior(wander);
+    }
+    belief.level();
+    return belief;
+}
+
+void EmgBank::hear(const WanderBelief& others) noexcept {
+    heard_ = others;
+    weigh();
+    mix();
 }
 
 double EmgBank::queue_difference_s() const noexcept {

@@ -15,7 +15,8 @@
 /// measurement, as far as the round trip confirms it (a way alone can be late because the clock
 /// moved). A small share of impossible measurements completes the robustness.
 ///
-/// Weights are exp of the log-evidence of all measurements, forgotten by 0.99 per measurement. The
+/// Weights are exp of the log-evidence of all measurements, forgotten by 0.99 per measurement, times
+/// what other sources tell of our oscillator (wander_belief.h). The
 /// answer is mean and covariance of the mixture, the spread between the members included.
 ///
 /// One more shape is for sources whose delay tells nothing (reference clocks): it observes offset and
@@ -30,6 +31,7 @@
 
 #include "servo/filter/emg/emg_config.h"
 #include "servo/filter/emg/emg_filter.h"
+#include "servo/filter/wander_belief.h"
 
 namespace gnomon {
 
@@ -86,6 +88,10 @@ public:
     const EmgFilter::Covariance& covariance() const noexcept { return covariance_; }
     /// Geometric mean of the members' wander by weight, s/s per √s.
     double wander() const noexcept;
+    /// What the measurements since start() say of it; what was heard is not in it.
+    WanderBelief wander_belief() const noexcept;
+    /// What other sources say of it: weighs the members besides their evidence, until told anew.
+    void hear(const WanderBelief& others) noexcept;
     /// Log-evidence of all measurements since start().
     double log_evidence() const noexcept { return log_evidence_; }
 
@@ -148,6 +154,7 @@ private:
                         double ordinary) const noexcept;
     void learn(Queueing& queueing, const EmgPosterior& posterior,
                const EmgScale& scale) const noexcept;
+    double wander_prior(int wander) const noexcept;
     void weigh() noexcept;
     void revive() noexcept;
     void mix() noexcept;
@@ -155,6 +162,7 @@ private:
     EmgConfig config_;
     std::array<double, kEmgWanders> wanders_{};
     std::array<Model, kModels> models_{};
+    WanderBelief heard_;
     int count_ = 0;
     double log_evidence_ = 0.0;
     EmgFilter::State mean_ = EmgFilter::State::Zero();

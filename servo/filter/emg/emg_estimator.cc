@@ -16,6 +16,9 @@ constexpr int kLineOnly = 3;
 constexpr int kBankOnly = 12;
 /// From here on what the bank believes of noise and wander may be told.
 constexpr int kNoiseKnown = 8;
+/// Samples of one run of the bank before others are told what it makes of the oscillator: until then
+/// much of what looks like wander is the start.
+constexpr int kWanderKnown = 32;
 /// Variance of a line of so few points, as a multiple of what it claims.
 constexpr double kFewResiduals = 9.0;
 
@@ -481,6 +484,17 @@ std::optional<SourceView::Noise> EmgEstimator::noise() const noexcept {
     if (samples_ < kNoiseKnown) return std::nullopt;
     const EmgBank::MeanNoise mean = bank_.mean_noise(scale_);
     return SourceView::Noise{bank_.wander(), mean.queueing_s, mean.gauss_s, surprises_};
+}
+
+std::optional<WanderBelief> EmgEstimator::wander_belief() const noexcept {
+    if (bank_samples_ < kWanderKnown) return std::nullopt;
+    return bank_.wander_belief();
+}
+
+void EmgEstimator::hear(const WanderBelief& others) noexcept {
+    candidate_.hear(others);
+    bank_.hear(others);
+    if (samples_ > 0) publish();
 }
 
 void EmgEstimator::shift_offsets(double offset_s) noexcept {

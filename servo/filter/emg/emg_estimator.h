@@ -66,6 +66,8 @@ public:
     std::optional<Estimate> estimate(UtcTime at) const noexcept override;
     /// From the eighth sample on.
     std::optional<SourceView::Noise> noise() const noexcept override;
+    std::optional<WanderBelief> wander_belief() const noexcept override;
+    void hear(const WanderBelief& others) noexcept override;
     const char* name() const noexcept override { return "emg"; }
 
     const EmgBank& bank() const noexcept { return bank_; }
