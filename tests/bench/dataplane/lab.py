@@ -122,9 +122,15 @@ class Network:
 
 
 def priority():
-    """More than what else runs, if allowed: a benchmark on a busy machine is bad enough."""
+    """More than what else runs, if allowed: a benchmark on a busy machine is bad enough. Where sessions are
+    scheduled as groups, niceness counts within a group only, so each process gets its own with a niceness.
+    Whoever is started so dies with us."""
+    words = ["setpriv", "--pdeathsig", "KILL"]
     probe = subprocess.run(["nice", "-n", "-5", "true"], capture_output=True)
-    return ["nice", "-n", "-5"] if probe.returncode == 0 and not probe.stderr else []
+    if probe.returncode == 0 and not probe.stderr:
+        script = '[ ! -e /proc/self/autogroup ] || echo -10 >/proc/self/autogroup; exec "$@"'
+        words += ["setsid", "sh", "-c", script, "sh", "nice", "-n", "-5"]
+    return words
 
 
 class Lab:
@@ -188,9 +194,17 @@ class Lab:
         except ValueError:
             return None
 
+    def _datagrams(self):
+        """Datagrams that the kernel gave to sockets of the server's namespace."""
+        rows = self.network.run(self.network.server, ["cat", "/proc/net/snmp"]).stdout.splitlines()
+        names, values = (row.split() for row in rows if row.startswith("Udp:"))
+        return int(values[names.index("InDatagrams")])
+
     def _dataplane_serves(self):
-        """Whether what the probe asked was answered by the dataplane and not by the sockets below it."""
-        return _replies(self.dataplane_report()) > 0
+        """Whether answers come from the dataplane and not from the sockets below it."""
+        before = self._datagrams()
+        result = self.zero(20, 100)
+        return bool(result) and result["count"] >= 10 and self._datagrams() - before < 10
 
     def stop(self):
         if self.process is None:
@@ -243,13 +257,3 @@ class Lab:
                 f"--interval-us={interval_us}", "--json"]
         result = self.in_client(argv + (["--interleaved"] if interleaved else []), check=False)
         return json.loads(result.stdout) if result.returncode == 0 else None
-
-
-def _replies(report):
-    """Sum of the replies of all workers, wherever in the report they are."""
-    if isinstance(report, dict):
-        return sum(value if key == "replies" and isinstance(value, (int, float)) else _replies(value)
-                   for key, value in report.items())
-    if isinstance(report, list):
-        return sum(map(_replies, report))
-    return 0

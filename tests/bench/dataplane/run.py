@@ -173,7 +173,7 @@ def conditions(options, bench, limits, begin, load):
         "rounds": len(bench.rounds), "quick": options.quick, "generator": limits,
         "unavailable": bench.unavailable, "paced_rate": PACED_RATE,
         "clients": measures.CLIENTS, "many_clients": measures.MANY_CLIENTS,
-        "priority": " ".join(bench.lab.nice) or "ordinary priority",
+        "priority": "niceness -5 (of their group, -10)" if "nice" in bench.lab.nice else "ordinary priority",
     }
 
 
