@@ -6,6 +6,7 @@
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/extensions.h"
 #include "dataplane/wire/mac.h"
+#include "servo/units/assert.h"
 
 namespace gnomon {
 
@@ -22,10 +23,11 @@ constexpr std::array<std::uint16_t, 4> kNtsFields{0x0104, 0x0204, 0x0304, 0x0404
 /// Up to this rate every reply is; beyond it the stamps cost a processor less than one percent.
 constexpr Duration kSampleInterval = Duration::from_us(500);
 
-UtcTime on_line(const ClockLine& clock, double smoothing_offset_s, SystemTime t) noexcept {
-    const UtcTime utc = clock.to_utc(t);
-    if (smoothing_offset_s == 0.0) return utc;
-    return utc + Duration::from_seconds(smoothing_offset_s);
+/// Receive timestamps closer than this to the one before are made distinct by counting on, 2^-32 s.
+constexpr std::uint64_t kSameInstant = 1024;
+
+std::int64_t rounded(double x) noexcept {
+    return static_cast<std::int64_t>(x + (x < 0.0 ? -0.5 : 0.5));
 }
 
 /// The mode of the answer; Reserved: none.
@@ -43,26 +45,14 @@ Mode answer_mode(const NtpHeader& header, std::uint16_t port) noexcept {
 
 }  // namespace
 
-/// A request and all that belongs to it, while it is handled.
-struct Responder::Request {
-    const RxDatagram& datagram;
-    const ServerState& state;
-    const AccessTable& access;
-    const KeyTable* keys;
-    ParsedPacket packet;
-    Mode mode = Mode::Reserved;
-    bool kiss = false;
-    const SymmetricKey* key = nullptr;
-};
-
-TxDatagram Reply::datagram() noexcept {
+TxDatagram Reply::datagram(const RxDatagram& request) noexcept {
     TxDatagram datagram;
     datagram.payload = bytes();
-    datagram.remote = remote_;
-    datagram.local = local_;
-    datagram.interface_index = interface_index_;
+    datagram.remote = request.remote;
+    datagram.local = request.local;
+    datagram.interface_index = request.interface_index;
     datagram.want_stamp = want_stamp_;
-    datagram.cookie = receive_.bits();
+    datagram.cookie = receive_;
     datagram.finisher = this;
     return datagram;
 }
@@ -71,155 +61,313 @@ void Reply::finish(SystemTime now, std::size_t position) noexcept {
     responder_->complete(*this, now, position);
 }
 
+ReplyArray::ReplyArray(std::size_t count)
+    : replies_(count), memory_(std::make_unique<std::uint8_t[]>(count * kNtpMaxSize)) {
+    std::uint8_t* at = memory_.get();
+    for (Reply& reply : replies_) {
+        reply.use_buffer({at, kNtpMaxSize});
+        at += kNtpMaxSize;
+    }
+}
+
+void Responder::ServedLine::start(const ClockLine& line, double offset_s,
+                                  SystemTime near) noexcept {
+    clock = line;
+    smoothing_offset_s = offset_s;
+    base = near;
+    base_bits = NtpTimestamp::from_utc(to_utc(near)).bits();
+    units_per_ns = (1.0 + line.rate) * 0x1p32 / 1e9;
+    // While a lead is worked off, the line has a corner.
+    straight = line.lead == Duration::zero();
+}
+
+UtcTime Responder::ServedLine::to_utc(SystemTime t) const noexcept {
+    const UtcTime utc = clock.to_utc(t);
+    if (smoothing_offset_s == 0.0) return utc;
+    return utc + Duration::from_seconds(smoothing_offset_s);
+}
+
+std::uint64_t Responder::ServedLine::to_bits(SystemTime t) const noexcept {
+    const Duration since = t - base;
+    // Within a second the product is exact to far below a unit.
+    if (!straight || abs(since) > Duration::from_s(1)) {
+        return NtpTimestamp::from_utc(to_utc(t)).bits();
+    }
+    return base_bits +
+           static_cast<std::uint64_t>(rounded(static_cast<double>(since.ns()) * units_per_ns));
+}
+
 Responder::Responder(ClientLog& log, TimestampStore& store, RandomSource& random)
     : log_(log), store_(store), random_(random) {}
 
-Drop Responder::prepare(const RxDatagram& datagram, const ServerState& state,
-                        const AccessTable& access, const KeyTable* keys, Reply& reply) noexcept {
-    counters_.requests.add();
-    ParseResult parsed = parse_packet(datagram.payload);
-    if (!parsed.packet) return count(parsed.drop);
-    Request request{datagram, state, access, keys, *parsed.packet};
-    if (const Drop reason = judge(request); reason != Drop::None) return count(reason);
+void Responder::prepare_burst(std::span<const RxDatagram> requests, const ServerState& state,
+                              const ServerTables& tables, std::span<Reply> replies,
+                              std::span<Drop> verdicts) noexcept {
+    GNOMON_ASSERT(requests.size() <= kMaxBurst && requests.size() <= replies.size() &&
+                  requests.size() <= verdicts.size());
+    counters_.requests.add(requests.size());
+    parse_all(requests, verdicts);
+    if (live_count_ == 0) return;
+    begin_burst(requests, state);
+    admit_all(requests, tables, verdicts);
+    account_all(requests, tables, verdicts);
+    match_all(requests, replies);
+    write_all(requests, state, replies, verdicts);
+}
 
-    reply.responder_ = this;
-    reply.remote_ = datagram.remote;
-    reply.local_ = datagram.local;
-    reply.interface_index_ = datagram.interface_index;
-    reply.key_ = request.key;
-    reply.clock_ = state.clock;
-    reply.received_at_ = datagram.stamp.time;
-    reply.smoothing_offset_s_ = request.mode == Mode::Server ? state.smoothing_offset_s : 0.0;
-    match_interleaved(request, reply);
-    write_header(request, reply);
-    reply.size_ = reply.unsigned_size_ + (request.key ? 4 + request.packet.mac.size() : 0);
-    // Nobody may be hit with more bytes than were sent in his name.
-    if (reply.size_ > datagram.payload.size()) return count(Drop::BadFraming);
+void Responder::parse_all(std::span<const RxDatagram> requests, std::span<Drop> verdicts) noexcept {
+    live_count_ = 0;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        Request& request = live_[live_count_];
+        request.index = static_cast<std::uint8_t>(i);
+        verdicts[i] = parse(requests[i], request);
+        if (verdicts[i] == Drop::None) {
+            ++live_count_;
+        } else {
+            count(verdicts[i]);
+        }
+    }
+}
 
-    reply.want_stamp_ = reply.save_ || stamp_is_due(datagram.stamp.time);
-    if (request.key && !request.kiss) counters_.authenticated.add();
-    counters_.receive_stamps[static_cast<std::size_t>(datagram.stamp.source)].add();
-    counters_.replies.add();
+Drop Responder::parse(const RxDatagram& datagram, Request& request) noexcept {
+    const Drop reason = parse_packet(datagram.payload, packet_);
+    if (reason != Drop::None) return reason;
+    const NtpHeader& header = packet_.header;
+    request.origin = header.origin.bits();
+    request.receive = header.receive.bits();
+    request.transmit = header.transmit.bits();
+    request.version = header.version;
+    request.poll = header.poll;
+    request.mode = answer_mode(header, datagram.remote.port);
+    request.key = nullptr;
+    request.kiss = false;
+    request.mac_at = 0;
+    request.unknown_security = false;
+    request.wants_mono_root = false;
+    if (datagram.payload.size() == kNtpHeaderSize) return Drop::None;
+
+    for (const std::uint16_t type : kNtsFields) {
+        request.unknown_security = request.unknown_security || packet_.find(type) != nullptr;
+    }
+    const ExtensionField* mono_root = packet_.find(kExtensionMonoRoot);
+    request.wants_mono_root = mono_root != nullptr && MonoRoot::decode(mono_root->body);
+    if (packet_.has_mac) {
+        request.mac_at = static_cast<std::uint16_t>(packet_.authenticated.size());
+        request.key_id = packet_.key_id;
+    }
     return Drop::None;
 }
 
-Drop Responder::judge(Request& request) noexcept {
-    const RxDatagram& datagram = request.datagram;
-    if (!request.access.is_allowed(datagram.remote.ip)) return Drop::AccessDenied;
-    request.mode = answer_mode(request.packet.header, datagram.remote.port);
-    if (request.mode == Mode::Reserved) return Drop::BadMode;
-    if (datagram.remote.port == 0) return Drop::BadPort;
-
-    const Verdict verdict =
-        log_.account(Service::Ntp, datagram.remote.ip, datagram.stamp.time, random_);
-    if (verdict == Verdict::Drop) return Drop::RateLimited;
-    request.kiss = verdict == Verdict::Kod;
-    return authenticate_request(request);
+void Responder::admit_all(std::span<const RxDatagram> requests, const ServerTables& tables,
+                          std::span<Drop> verdicts) noexcept {
+    const std::size_t before = live_count_;
+    live_count_ = 0;
+    for (std::size_t i = 0; i < before; ++i) {
+        const Request& request = live_[i];
+        const RxDatagram& datagram = requests[request.index];
+        Drop reason = Drop::None;
+        if (!tables.access.is_allowed(datagram.remote.ip)) {
+            reason = Drop::AccessDenied;
+        } else if (request.mode == Mode::Reserved) {
+            reason = Drop::BadMode;
+        } else if (datagram.remote.port == 0) {
+            reason = Drop::BadPort;
+        }
+        if (reason != Drop::None) {
+            verdicts[request.index] = count(reason);
+            continue;
+        }
+        if (live_count_ != i) live_[live_count_] = request;
+        ++live_count_;
+    }
 }
 
-Drop Responder::authenticate_request(Request& request) noexcept {
-    for (const std::uint16_t type : kNtsFields) {
-        if (request.packet.find(type) != nullptr) return Drop::BadAuthentication;
+void Responder::account_all(std::span<const RxDatagram> requests, const ServerTables& tables,
+                            std::span<Drop> verdicts) noexcept {
+    const std::size_t before = live_count_;
+    live_count_ = 0;
+    for (std::size_t i = 0; i < before; ++i) {
+        Request& request = live_[i];
+        const RxDatagram& datagram = requests[request.index];
+        const Verdict verdict =
+            log_.account(Service::Ntp, datagram.remote.ip, datagram.stamp.time, random_);
+        Drop reason = Drop::RateLimited;
+        if (verdict != Verdict::Drop) {
+            request.kiss = verdict == Verdict::Kod;
+            reason = authenticate_request(datagram, tables.keys.get(), request);
+        }
+        if (reason != Drop::None) {
+            verdicts[request.index] = count(reason);
+            continue;
+        }
+        if (live_count_ != i) live_[live_count_] = request;
+        ++live_count_;
     }
-    if (!request.packet.has_mac) return Drop::None;
-    if (request.keys == nullptr) return Drop::BadAuthentication;
-    request.key = authenticate(request.packet, *request.keys);
-    return request.key != nullptr ? Drop::None : Drop::BadAuthentication;
+}
+
+Drop Responder::authenticate_request(const RxDatagram& datagram, const KeyTable* keys,
+                                     Request& request) noexcept {
+    if (request.unknown_security) return Drop::BadAuthentication;
+    if (request.mac_at == 0) return Drop::None;
+    if (keys == nullptr) return Drop::BadAuthentication;
+    request.key = keys->find(request.key_id);
+    if (request.key == nullptr ||
+        !check_mac(datagram.payload, request.mac_at, request.version, *request.key)) {
+        return Drop::BadAuthentication;
+    }
+    return Drop::None;
 }
 
 // RFC 9769: a request whose origin is the receive timestamp of our previous response asks for the
 // transmit timestamp of that response. Our receive timestamps are odd and transmit timestamps even,
 // so only pairs of clients that may be interleaved are ever stored: the third response of a new
 // client is the first that can be.
-void Responder::match_interleaved(Request& request, Reply& reply) noexcept {
-    const NtpHeader& header = request.packet.header;
-    reply.interleaved_ = false;
-    reply.save_ = log_.enabled() && !request.kiss && header.version == 4 &&
-                  (header.origin.bits() & 1) != 0 && header.receive != header.transmit;
-    TimestampSource source = TimestampSource::Daemon;
-    if (reply.save_) {
-        if (const auto previous = store_.take(header.origin)) {
-            reply.interleaved_ = true;
-            reply.transmit_ = NtpTimestamp::from_utc(previous->time);
-            source = previous->source;
-            counters_.interleaved.add();
+void Responder::match_all(std::span<const RxDatagram> requests, std::span<Reply> replies) noexcept {
+    for (std::size_t i = 0; i < live_count_; ++i) {
+        const Request& request = live_[i];
+        const RxDatagram& datagram = requests[request.index];
+        Reply& reply = replies[request.index];
+        reply.responder_ = this;
+        reply.key_ = request.key;
+        reply.received_at_ = datagram.stamp.time;
+        reply.symmetric_ = request.mode != Mode::Server;
+        reply.interleaved_ = false;
+        reply.save_ = log_.enabled() && !request.kiss && request.version == 4 &&
+                      (request.origin & 1) != 0 && request.receive != request.transmit;
+        TimestampSource source = TimestampSource::Daemon;
+        if (reply.save_) {
+            if (const auto previous = store_.take(NtpTimestamp::from_bits(request.origin))) {
+                reply.interleaved_ = true;
+                reply.transmit_ = NtpTimestamp::from_utc(previous->time).bits();
+                source = previous->source;
+                counters_.interleaved.add();
+            }
         }
+        counters_.transmit_stamps[static_cast<std::size_t>(source)].add();
+        reply.origin_ = reply.interleaved_ ? request.receive : request.transmit;
+        const std::uint64_t received = served_to(reply.symmetric_).line.to_bits(reply.received_at_);
+        reply.receive_ = choose_receive(received, reply);
     }
-    counters_.transmit_stamps[static_cast<std::size_t>(source)].add();
-    reply.origin_ = reply.interleaved_ ? header.receive : header.transmit;
 }
 
-void Responder::write_header(const Request& request, Reply& reply) noexcept {
-    const NtpHeader& asked = request.packet.header;
-    const ServerState& state = request.state;
-    const UtcTime received =
-        on_line(state.clock, reply.smoothing_offset_s_, request.datagram.stamp.time);
-    choose_receive(received, reply);
+std::uint64_t Responder::choose_receive(std::uint64_t received, const Reply& reply) noexcept {
+    // Random bits of one nanosecond, −2…1, and the flag bit, which adds a half on average.
+    std::uint64_t bits = (received + random_bits(2) - 2) | 1;
+    // Unique among ours, and among the stored ones; a nanosecond later is within the resolution of the
+    // stamp, and requests that share one were stamped by whoever polled, not when they came.
+    if (last_receive_ - bits < kSameInstant) bits = last_receive_ + 2;
+    for (int i = 0; i < 8; ++i) {
+        const NtpTimestamp candidate = NtpTimestamp::from_bits(bits);
+        if (bits != reply.origin_ && !(reply.save_ && store_.contains(candidate))) break;
+        bits += 2;
+    }
+    last_receive_ = bits;
+    return bits;
+}
 
+void Responder::begin_burst(std::span<const RxDatagram> requests,
+                            const ServerState& state) noexcept {
+    SystemTime latest = requests[live_[0].index].stamp.time;
+    for (std::size_t i = 1; i < live_count_; ++i) {
+        latest = std::max(latest, requests[live_[i].index].stamp.time);
+    }
+    begin_served(to_clients_, state, state.smoothing_offset_s, latest);
+    smoothed_ = state.smoothing_offset_s != 0.0;
+    if (smoothed_) begin_served(to_peers_, state, 0.0, latest);
+}
+
+void Responder::begin_served(Served& served, const ServerState& state, double smoothing_offset_s,
+                             SystemTime latest) noexcept {
+    served.line.start(state.clock, smoothing_offset_s, latest);
     NtpHeader header;
-    header.version = reply.version_ = std::min(asked.version, kNewestVersion);
-    header.mode = request.mode;
-    header.poll = static_cast<std::int8_t>(
-        std::max(log_.shortest_ntp_interval(), static_cast<int>(asked.poll)));
     header.precision = state.precision;
-    double root_delay_s = 1.0;
-    double root_dispersion_s = 1.0;
+    served.root_delay_s = 1.0;
+    served.root_dispersion_s = 1.0;
     if (state.synchronised) {
         header.leap = state.leap;
         header.stratum = state.stratum < kStratumUnsynchronised ? state.stratum : Stratum{0};
         header.ref_id = state.ref_id.value;
         UtcTime reference = state.reference_time;
-        if (std::fabs(reply.smoothing_offset_s_) > std::ldexp(1.0, state.precision)) {
+        if (std::fabs(smoothing_offset_s) > std::ldexp(1.0, state.precision)) {
             header.ref_id = RefId::smoothing().value;
-            reference += Duration::from_seconds(reply.smoothing_offset_s_);
+            reference += Duration::from_seconds(smoothing_offset_s);
         }
         header.reference = NtpTimestamp::from_utc(reference);
-        root_delay_s = state.root_delay_s;
-        root_dispersion_s = state.root_dispersion_at(received);
+        served.root_delay_s = state.root_delay_s;
+        served.root_dispersion_s = state.root_dispersion_at(served.line.to_utc(latest));
     }
-    if (request.kiss) {
-        header.leap = Leap::Unsynchronised;
-        header.stratum = 0;
-        header.ref_id = kKissRate.value;
-    }
-    header.root_delay = NtpShort::from_seconds_up(root_delay_s);
-    header.root_dispersion = NtpShort::dispersion_beside(root_delay_s, root_dispersion_s);
-    header.origin = reply.origin_;
-    header.receive = reply.receive_;
-    encode_header(header, std::span(reply.bytes_).first<kNtpHeaderSize>());
-    reply.unsigned_size_ = kNtpHeaderSize;
-    write_mono_root(request, reply, received);
+    header.root_delay = NtpShort::from_seconds_up(served.root_delay_s);
+    header.root_dispersion =
+        NtpShort::dispersion_beside(served.root_delay_s, served.root_dispersion_s);
+    std::array<std::uint8_t, kNtpHeaderSize> bytes;
+    encode_header(header, bytes);
+    std::copy_n(bytes.begin(), served.header.size(), served.header.begin());
 }
 
-void Responder::write_mono_root(const Request& request, Reply& reply, UtcTime received) noexcept {
-    const ExtensionField* field = request.packet.find(kExtensionMonoRoot);
-    const ServerState& state = request.state;
-    if (field == nullptr || state.mono_epoch == 0 || !MonoRoot::decode(field->body)) return;
+void Responder::write_all(std::span<const RxDatagram> requests, const ServerState& state,
+                          std::span<Reply> replies, std::span<Drop> verdicts) noexcept {
+    for (std::size_t i = 0; i < live_count_; ++i) {
+        const Request& request = live_[i];
+        const RxDatagram& datagram = requests[request.index];
+        Reply& reply = replies[request.index];
+        const Served& served = served_to(reply.symmetric_);
+        // Nobody may be hit with more bytes than were sent in his name.
+        const std::size_t room = std::min(datagram.payload.size(), reply.buffer_.size());
+        const std::size_t mac_size =
+            request.mac_at != 0 ? datagram.payload.size() - request.mac_at : 0;
+        if (room < kNtpHeaderSize + mac_size) {
+            verdicts[request.index] = count(Drop::BadFraming);
+            continue;
+        }
+        write_header(request, served, reply);
+        if (request.wants_mono_root && state.mono_epoch != 0) {
+            write_mono_root(served, state, reply);
+        }
+        reply.size_ = static_cast<std::uint16_t>(reply.unsigned_size_ + mac_size);
+        if (reply.size_ > room) {
+            verdicts[request.index] = count(Drop::BadFraming);
+            continue;
+        }
+        reply.want_stamp_ = reply.save_ || stamp_is_due(datagram.stamp.time);
+        if (request.key != nullptr && !request.kiss) counters_.authenticated.add();
+        counters_.receive_stamps[static_cast<std::size_t>(datagram.stamp.source)].add();
+        counters_.replies.add();
+    }
+}
+
+void Responder::write_header(const Request& request, const Served& served,
+                             Reply& reply) const noexcept {
+    reply.version_ = std::min(request.version, kNewestVersion);
+    const std::span<std::uint8_t> bytes = reply.buffer_;
+    std::copy(served.header.begin(), served.header.end(), bytes.begin());
+    if (request.kiss) {
+        bytes[0] = static_cast<std::uint8_t>(static_cast<unsigned>(Leap::Unsynchronised) << 6);
+        bytes[1] = 0;
+        store_be32(bytes, 12, kKissRate.value);
+    }
+    bytes[0] = static_cast<std::uint8_t>((bytes[0] & 0xc0U) | reply.version_ << 3 |
+                                         static_cast<unsigned>(request.mode));
+    bytes[2] = static_cast<std::uint8_t>(
+        std::max(log_.shortest_ntp_interval(), static_cast<int>(request.poll)));
+    store_be64(bytes, 24, reply.origin_);
+    store_be64(bytes, kReceiveAt, reply.receive_);
+    reply.unsigned_size_ = kNtpHeaderSize;
+}
+
+void Responder::write_mono_root(const Served& served, const ServerState& state,
+                                Reply& reply) const noexcept {
     MonoRoot root;
-    root.root_delay = MonoRoot::to_fixed28(state.synchronised ? state.root_delay_s : 1.0);
-    root.root_dispersion =
-        MonoRoot::to_fixed28(state.synchronised ? state.root_dispersion_at(received) : 1.0);
+    root.root_delay = MonoRoot::to_fixed28(served.root_delay_s);
+    root.root_dispersion = MonoRoot::to_fixed28(served.root_dispersion_s);
     root.mono_epoch = state.mono_epoch;
     // Smoothed time does not follow our corrections: there is no monotonic time to offer then.
-    if (reply.smoothing_offset_s_ == 0.0) {
-        root.mono_receive =
-            NtpTimestamp::from_utc(received + Duration::from_seconds(state.mono_offset_s));
+    if (served.line.smoothing_offset_s == 0.0) {
+        root.mono_receive = NtpTimestamp::from_utc(served.line.to_utc(reply.received_at_) +
+                                                   Duration::from_seconds(state.mono_offset_s));
     }
     const std::size_t size =
-        append_extension(reply.bytes_, reply.unsigned_size_, kExtensionMonoRoot, root.encode());
-    if (size != 0) reply.unsigned_size_ = size;
-}
-
-void Responder::choose_receive(UtcTime received, Reply& reply) noexcept {
-    // Random bits of one nanosecond, −2…1, and the flag bit, which adds a half on average.
-    std::uint64_t bits = (NtpTimestamp::from_utc(received).bits() + random_bits(2) - 2) | 1;
-    // Unique among the stored ones; a nanosecond later is within the stamp's resolution.
-    for (int i = 0; i < 8; ++i) {
-        const NtpTimestamp candidate = NtpTimestamp::from_bits(bits);
-        if (candidate != reply.origin_ && !(reply.save_ && store_.contains(candidate))) break;
-        bits += 2;
-    }
-    reply.receive_ = NtpTimestamp::from_bits(bits);
+        append_extension(reply.buffer_, reply.unsigned_size_, kExtensionMonoRoot, root.encode());
+    if (size != 0) reply.unsigned_size_ = static_cast<std::uint16_t>(size);
 }
 
 bool Responder::stamp_is_due(SystemTime now) noexcept {
@@ -229,36 +377,40 @@ bool Responder::stamp_is_due(SystemTime now) noexcept {
     return true;
 }
 
+void Responder::finish_burst(std::span<Reply> replies, std::span<const Drop> verdicts,
+                             SystemTime now) noexcept {
+    std::size_t position = 0;
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        if (verdicts[i] == Drop::None) complete(replies[i], now, position++);
+    }
+}
+
 void Responder::complete(Reply& reply, SystemTime now, std::size_t position) noexcept {
     using Lane = TransmitPredictor::Lane;
     const Lane lane = reply.key_ != nullptr ? Lane::Signed : Lane::Plain;
     const SystemTime departure = now + predictor_.predict(lane, position);
+    const ServedLine& line = served_to(reply.symmetric_).line;
 
-    NtpTimestamp transmit = reply.transmit_;
-    if (!reply.interleaved_) {
-        transmit =
-            NtpTimestamp::from_utc(on_line(reply.clock_, reply.smoothing_offset_s_, departure));
-    }
+    const std::uint64_t transmit = reply.interleaved_ ? reply.transmit_ : line.to_bits(departure);
     // −1…2, and the cleared flag bit takes a half off on average.
-    std::uint64_t bits = (transmit.bits() + random_bits(2) - 1) & ~std::uint64_t{1};
-    if (bits == reply.origin_.bits()) bits += 2;
-    store_be64(reply.bytes_, kTransmitAt, bits);
+    std::uint64_t bits = (transmit + random_bits(2) - 1) & ~std::uint64_t{1};
+    if (bits == reply.origin_) bits += 2;
+    store_be64(reply.buffer_, kTransmitAt, bits);
     if (reply.key_ != nullptr) {
-        append_mac(reply.bytes_, reply.unsigned_size_, reply.version_, *reply.key_);
+        append_mac(reply.buffer_, reply.unsigned_size_, reply.version_, *reply.key_);
     }
 
     if (reply.want_stamp_) {
-        awaited_slot(reply.receive_.bits()) =
-            Awaited{reply.receive_.bits(), now,
+        awaited_slot(reply.receive_) =
+            Awaited{reply.receive_, now,
                     static_cast<std::uint8_t>(std::min<std::size_t>(position, 255)), lane};
     }
     if (reply.save_) {
         reply.save_ = false;  // once, even if the port finishes a reply again after a failed send
-        const UtcTime received =
-            on_line(reply.clock_, reply.smoothing_offset_s_, reply.received_at_);
-        store_.save(reply.receive_,
+        const UtcTime received = line.to_utc(reply.received_at_);
+        store_.save(NtpTimestamp::from_bits(reply.receive_),
                     {reply.received_at_, received.since_epoch() - reply.received_at_.since_epoch(),
-                     reply.clock_.rate},
+                     line.clock.rate},
                     departure, TimestampSource::Daemon);
     }
 }

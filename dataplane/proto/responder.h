@@ -4,13 +4,19 @@
 /// MACs, kiss of death RATE, interleaved mode of RFC 9769). No system call, lock or allocation; one
 /// thread per object. Client log and timestamp store may be shared by several responders.
 ///
-/// A response is made in two steps, because T3 should be taken as late as possible:
-///  1. `prepare` judges the request and writes everything but T3 and the MAC into a `Reply`;
-///  2. the port calls the reply's `finish(now, position)` right before it hands the packet on: T3
-///  is
-///     `now` plus the predicted time to the wire, then the MAC is computed.
+/// Requests come in bursts of 1 to kMaxBurst, because at line rate nearly all time is spent waiting
+/// for memory: each step is done for the whole burst, and what the next one needs is fetched meanwhile.
+///
+/// Responses are made in two steps, because T3 should be taken as late as possible:
+///  1. `prepare_burst` judges the requests and writes everything but T3 and the MAC;
+///  2. right before the packets are handed on, the port calls `Reply::finish(now, position)` for each,
+///     or `finish_burst` for all: T3 is `now` plus the predicted time to the wire, then comes the MAC.
+/// Replies must be finished before the next `prepare_burst` of the same responder, or never.
 /// Transmit stamps come back through `on_transmit_stamp`; they serve the interleaved mode and teach
 /// the prediction.
+///
+/// A reply is written to a buffer of the caller's. It may be the request's own payload: all that is
+/// needed of a request is read before anything is written, and no reply is longer than its request.
 ///
 /// Timestamps carry random bits below one nanosecond (the resolution of stamps), centred, so that
 /// they cost no accuracy: T2 is odd and T3 even in units of 2^-32 s, which tells an interleaved
@@ -19,12 +25,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "dataplane/port/port.h"
-#include "dataplane/proto/access_table.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/server_stats.h"
+#include "dataplane/proto/server_tables.h"
 #include "dataplane/proto/timestamp_store.h"
 #include "dataplane/proto/transmit_predictor.h"
 #include "dataplane/wire/drop.h"
@@ -34,56 +42,84 @@
 
 namespace gnomon {
 
-class KeyTable;
 class SymmetricKey;
 class Responder;
 
 /// One response on its way out. Reusable; must live until the port has sent it.
 class Reply final : public TxFinisher {
 public:
-    /// What to give to `Port::send`. The payload's T3 is written by `finish`.
-    TxDatagram datagram() noexcept;
-    std::span<const std::uint8_t> bytes() const noexcept { return {bytes_.data(), size_}; }
+    /// Where the response is written. At least as long as the request that is answered; may be that
+    /// request's payload. A shorter buffer drops the request.
+    void use_buffer(std::span<std::uint8_t> buffer) noexcept { buffer_ = buffer; }
+
+    /// The response. T3 and MAC are missing before `finish`.
+    std::span<const std::uint8_t> bytes() const noexcept { return {buffer_.data(), size_}; }
+    std::size_t size() const noexcept { return size_; }
+
+    /// What to give to `Port::send`; `request` is what was answered.
+    TxDatagram datagram(const RxDatagram& request) noexcept;
 
     /// Called by the port; `now` has just been read, `position` packets of the batch go first.
     void finish(SystemTime now, std::size_t position) noexcept override;
 
     /// The response repeats a stored transmit time: T3 is that of the previous response.
     bool interleaved() const noexcept { return interleaved_; }
+    /// A transmit stamp of it is of use; report it with `cookie`.
     bool wants_stamp() const noexcept { return want_stamp_; }
+    std::uint64_t cookie() const noexcept { return receive_; }
 
 private:
     friend class Responder;
 
     Responder* responder_ = nullptr;
-    std::array<std::uint8_t, kNtpMaxSize> bytes_;
-    std::size_t size_ = 0;  ///< with the MAC
-    std::size_t unsigned_size_ = 0;
-    SocketAddress remote_;
-    IpAddress local_;
-    int interface_index_ = 0;
+    std::span<std::uint8_t> buffer_;
+    std::uint16_t size_ = 0;  ///< with the MAC
+    std::uint16_t unsigned_size_ = 0;
+    std::uint8_t version_ = 4;
     bool want_stamp_ = false;
     bool save_ = false;  ///< remember the pair for the interleaved mode
     bool interleaved_ = false;
+    bool symmetric_ = false;  ///< for a peer: not smoothed
     const SymmetricKey* key_ = nullptr;
-    std::uint8_t version_ = 4;
-    NtpTimestamp origin_;
-    NtpTimestamp receive_;
-    NtpTimestamp transmit_;  ///< of the previous response, in the interleaved mode
-    ClockLine clock_;
-    double smoothing_offset_s_ = 0.0;
+    // Timestamps as they go out.
+    std::uint64_t origin_ = 0;
+    std::uint64_t receive_ = 0;
+    std::uint64_t transmit_ = 0;  ///< of the previous response, in the interleaved mode
     SystemTime received_at_;
+};
+
+/// Replies with memory of their own, for ports that need theirs back.
+class ReplyArray {
+public:
+    explicit ReplyArray(std::size_t count);
+
+    std::span<Reply> all() noexcept { return replies_; }
+    Reply& operator[](std::size_t i) noexcept { return replies_[i]; }
+
+private:
+    std::vector<Reply> replies_;
+    std::unique_ptr<std::uint8_t[]> memory_;
 };
 
 class Responder {
 public:
+    static constexpr std::size_t kMaxBurst = 64;
+
     /// All of it outlives the responder. `random` is used from the responder's thread only.
     Responder(ClientLog& log, TimestampStore& store, RandomSource& random);
 
-    /// `Drop::None`: `reply` is to be sent. `keys` may be null: requests with a MAC are dropped; it
-    /// must live until the reply is finished. `request.stamp` is when it came in.
-    Drop prepare(const RxDatagram& request, const ServerState& state, const AccessTable& access,
-                 const KeyTable* keys, Reply& reply) noexcept;
+    /// At most kMaxBurst requests; `replies` and `verdicts` are as long or longer. replies[i] is to be
+    /// sent when verdicts[i] is `Drop::None`; it answers requests[i]. A request's `stamp` is when it
+    /// came in. The keys of `tables` must live until the replies are finished.
+    void prepare_burst(std::span<const RxDatagram> requests, const ServerState& state,
+                       const ServerTables& tables, std::span<Reply> replies,
+                       std::span<Drop> verdicts) noexcept;
+
+    /// Finishes the replies of a burst of verdicts.size() requests whose verdict is `Drop::None`, which
+    /// leave in this order; `now` has just
+    /// been read.
+    void finish_burst(std::span<Reply> replies, std::span<const Drop> verdicts,
+                      SystemTime now) noexcept;
 
     /// A report of the port for a reply of this responder, or of another one with the same store.
     /// `cookie` is T2's bits; 0 with a payload: T2 is read from the payload.
@@ -97,15 +133,68 @@ public:
 
 private:
     friend class Reply;
+    friend class ResponderStages;  // tests/bench/dataplane: times the stages one by one
 
-    struct Request;
+    /// What is kept of a request from one stage to the next.
+    struct Request {
+        std::uint64_t origin = 0;
+        std::uint64_t receive = 0;
+        std::uint64_t transmit = 0;
+        const SymmetricKey* key = nullptr;
+        std::uint32_t key_id = 0;
+        std::uint16_t mac_at = 0;  ///< where a MAC begins; 0: none
+        std::uint8_t index = 0;    ///< in the burst
+        std::uint8_t version = 0;
+        std::int8_t poll = 0;
+        Mode mode = Mode::Reserved;  ///< of the answer
+        bool kiss = false;
+        bool unknown_security = false;  ///< fields of a scheme that needs what we do not have
+        bool wants_mono_root = false;
+    };
 
-    Drop judge(Request& request) noexcept;
-    Drop authenticate_request(Request& request) noexcept;
-    void match_interleaved(Request& request, Reply& reply) noexcept;
-    void write_header(const Request& request, Reply& reply) noexcept;
-    void write_mono_root(const Request& request, Reply& reply, UtcTime received) noexcept;
-    void choose_receive(UtcTime received, Reply& reply) noexcept;
+    /// Served time near one instant as a line, in units of NTP timestamps.
+    struct ServedLine {
+        ClockLine clock;
+        double smoothing_offset_s = 0.0;
+        SystemTime base;
+        std::uint64_t base_bits = 0;
+        double units_per_ns = 0.0;
+        bool straight = false;
+
+        void start(const ClockLine& line, double offset_s, SystemTime near) noexcept;
+        UtcTime to_utc(SystemTime t) const noexcept;
+        std::uint64_t to_bits(SystemTime t) const noexcept;
+    };
+
+    /// What all replies of a burst to one kind of asker have in common.
+    struct Served {
+        ServedLine line;
+        std::array<std::uint8_t, 24> header{};  ///< as encoded, up to the reference timestamp
+        double root_delay_s = 1.0;
+        double root_dispersion_s = 1.0;
+    };
+
+    void begin_burst(std::span<const RxDatagram> requests, const ServerState& state) noexcept;
+    static void begin_served(Served& served, const ServerState& state, double smoothing_offset_s,
+                             SystemTime latest) noexcept;
+    void parse_all(std::span<const RxDatagram> requests, std::span<Drop> verdicts) noexcept;
+    Drop parse(const RxDatagram& datagram, Request& request) noexcept;
+    void admit_all(std::span<const RxDatagram> requests, const ServerTables& tables,
+                   std::span<Drop> verdicts) noexcept;
+    void account_all(std::span<const RxDatagram> requests, const ServerTables& tables,
+                     std::span<Drop> verdicts) noexcept;
+    Drop authenticate_request(const RxDatagram& datagram, const KeyTable* keys,
+                              Request& request) noexcept;
+    void match_all(std::span<const RxDatagram> requests, std::span<Reply> replies) noexcept;
+    void write_all(std::span<const RxDatagram> requests, const ServerState& state,
+                   std::span<Reply> replies, std::span<Drop> verdicts) noexcept;
+    void write_header(const Request& request, const Served& served, Reply& reply) const noexcept;
+    void write_mono_root(const Served& served, const ServerState& state,
+                         Reply& reply) const noexcept;
+    const Served& served_to(bool symmetric) const noexcept {
+        return symmetric && smoothed_ ? to_peers_ : to_clients_;
+    }
+    std::uint64_t choose_receive(std::uint64_t received, const Reply& reply) noexcept;
     bool stamp_is_due(SystemTime now) noexcept;
     void complete(Reply& reply, SystemTime now, std::size_t position) noexcept;
     std::uint64_t random_bits(int count) noexcept;
@@ -124,6 +213,16 @@ private:
     ClientLog& log_;
     TimestampStore& store_;
     RandomSource& random_;
+
+    // The burst at hand: requests that have passed the stages so far, in order.
+    std::array<Request, kMaxBurst> live_{};
+    std::size_t live_count_ = 0;
+    Served to_clients_;
+    Served to_peers_;
+    bool smoothed_ = false;
+    std::uint64_t last_receive_ = 0;
+    ParsedPacket packet_;
+
     TransmitPredictor predictor_;
     ServerCounters counters_;
     std::array<Awaited, kAwaited> awaited_{};

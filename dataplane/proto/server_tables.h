@@ -7,14 +7,14 @@
 #include <memory>
 #include <vector>
 
-#include "dataplane/proto/access_table.h"
+#include "dataplane/proto/access_index.h"
 #include "dataplane/wire/address.h"
 #include "dataplane/wire/mac.h"
 
 namespace gnomon {
 
 struct ServerTables {
-    AccessTable access;
+    AccessIndex access;
     std::shared_ptr<const KeyTable> keys;
     /// Whose packets go to the control loop: configured sources. Sorted.
     std::vector<IpAddress> forwarded;

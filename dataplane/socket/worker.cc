@@ -127,7 +127,9 @@ public:
           ring_(kForwardRing),
           received_(shared.config.receive_batch),
           reports_(shared.config.receive_batch),
-          replies_(std::make_unique<Reply[]>(shared.config.receive_batch)) {
+          requests_(shared.config.receive_batch),
+          verdicts_(shared.config.receive_batch),
+          replies_(shared.config.receive_batch) {
         outgoing_.reserve(shared.config.receive_batch);
     }
 
@@ -161,7 +163,9 @@ private:
     std::vector<std::unique_ptr<SocketPort>> ports_;
     std::vector<RxDatagram> received_;
     std::vector<TxStampReport> reports_;
-    std::unique_ptr<Reply[]> replies_;
+    std::vector<RxDatagram> requests_;
+    std::vector<Drop> verdicts_;
+    ReplyArray replies_;
     std::vector<TxDatagram> outgoing_;
     std::shared_ptr<const ServerTables> tables_;
     std::uint64_t generation_ = ~std::uint64_t{0};
@@ -206,19 +210,19 @@ void WorkerPool::Worker::refresh_tables() {
 bool WorkerPool::Worker::serve_batch(SocketPort& port) {
     const std::size_t count = port.receive(received_);
     if (count == 0) return false;
-    const ServerState state = shared_.state->load();
-    outgoing_.clear();
-    for (std::size_t i = 0; i < count; ++i) {
-        const RxDatagram& datagram = received_[i];
+    std::size_t asked = 0;
+    for (const RxDatagram& datagram : std::span(received_).first(count)) {
         if (is_forwarded(datagram)) {
             forward(Forwarded::Kind::Datagram, datagram.payload, datagram, TxStampReport{});
-            continue;
+        } else {
+            requests_[asked++] = datagram;
         }
-        Reply& reply = replies_[outgoing_.size()];
-        if (responder_.prepare(datagram, state, tables_->access, tables_->keys.get(), reply) ==
-            Drop::None) {
-            outgoing_.push_back(reply.datagram());
-        }
+    }
+    responder_.prepare_burst(std::span(requests_).first(asked), shared_.state->load(), *tables_,
+                             replies_.all(), verdicts_);
+    outgoing_.clear();
+    for (std::size_t i = 0; i < asked; ++i) {
+        if (verdicts_[i] == Drop::None) outgoing_.push_back(replies_[i].datagram(requests_[i]));
     }
     const bool saturated = count == received_.size();
     send_all(port, saturated ? outgoing_.size() : kAccurateBatch);

@@ -142,13 +142,23 @@ std::size_t append_mac(std::span<std::uint8_t> buffer, std::size_t length, std::
     return length + kKeyIdSize + size;
 }
 
-bool check_mac(const ParsedPacket& packet, const SymmetricKey& key) noexcept {
-    if (!packet.has_mac || packet.key_id != key.id()) return false;
-    const std::size_t size = digest_size_on_wire(key, packet.header.version);
-    if (packet.mac.size() < kMinDigestOnWire || packet.mac.size() != size) return false;
+bool check_mac(std::span<const std::uint8_t> packet, std::size_t mac_at, std::uint8_t version,
+               const SymmetricKey& key) noexcept {
+    const std::size_t size = digest_size_on_wire(key, version);
+    if (packet.size() < mac_at + kKeyIdSize + kMinDigestOnWire) return false;
+    if (packet.size() != mac_at + kKeyIdSize + size) return false;
+    if (load_be32(packet, mac_at) != key.id()) return false;
     std::array<std::uint8_t, kMaxDigestSize> digest;
-    key.digest(packet.authenticated, digest);
-    return equal_constant_time(packet.mac, std::span(digest).first(size));
+    key.digest(packet.first(mac_at), digest);
+    return equal_constant_time(packet.subspan(mac_at + kKeyIdSize), std::span(digest).first(size));
+}
+
+bool check_mac(const ParsedPacket& packet, const SymmetricKey& key) noexcept {
+    if (!packet.has_mac) return false;
+    // Key ID and digest follow what they cover.
+    const std::size_t mac_at = packet.authenticated.size();
+    const std::span whole(packet.authenticated.data(), mac_at + kKeyIdSize + packet.mac.size());
+    return check_mac(whole, mac_at, packet.header.version, key);
 }
 
 const SymmetricKey* authenticate(const ParsedPacket& packet, const KeyTable& keys) noexcept {

@@ -88,6 +88,11 @@ private:
 std::size_t append_mac(std::span<std::uint8_t> buffer, std::size_t length, std::uint8_t version,
                        const SymmetricKey& key) noexcept;
 
+/// True when the MAC at `mac_at` (key ID and digest, up to the end of the packet) is valid: made with
+/// `key`, of the right length, of the right digest. Takes the same time whichever byte differs.
+bool check_mac(std::span<const std::uint8_t> packet, std::size_t mac_at, std::uint8_t version,
+               const SymmetricKey& key) noexcept;
+
 /// True when the packet ends in a valid MAC made with `key`: right ID, right length, right digest.
 /// Takes the same time whichever byte differs.
 bool check_mac(const ParsedPacket& packet, const SymmetricKey& key) noexcept;

@@ -15,8 +15,6 @@ constexpr std::size_t kKeyIdSize = 4;
 constexpr std::size_t kMinMacSize = kKeyIdSize + 16;
 constexpr std::size_t kMaxV4MacSize = kKeyIdSize + 20;
 
-ParseResult refuse(Drop reason) noexcept { return ParseResult{std::nullopt, reason}; }
-
 void take_mac(ParsedPacket& packet, std::span<const std::uint8_t> datagram,
               std::size_t at) noexcept {
     packet.has_mac = true;
@@ -88,27 +86,36 @@ const ExtensionField* ParsedPacket::find(std::uint16_t type) const noexcept {
     return nullptr;
 }
 
-ParseResult parse_packet(std::span<const std::uint8_t> datagram) noexcept {
-    if (datagram.size() < kNtpHeaderSize) return refuse(Drop::TooShort);
-    if (datagram.size() > kNtpMaxSize) return refuse(Drop::TooLong);
-    if (datagram.size() % 4 != 0) return refuse(Drop::BadFraming);
+Drop parse_packet(std::span<const std::uint8_t> datagram, ParsedPacket& packet) noexcept {
+    if (datagram.size() < kNtpHeaderSize) return Drop::TooShort;
+    if (datagram.size() > kNtpMaxSize) return Drop::TooLong;
+    if (datagram.size() % 4 != 0) return Drop::BadFraming;
 
-    ParseResult result;
-    ParsedPacket& packet = result.packet.emplace();
     packet.header = decode_header(datagram.first<kNtpHeaderSize>());
-    if (packet.header.version < 1 || packet.header.version > 4) return refuse(Drop::BadVersion);
+    if (packet.header.version < 1 || packet.header.version > 4) return Drop::BadVersion;
+    packet.field_count = 0;
+    packet.has_mac = false;
+    packet.key_id = 0;
+    packet.mac = {};
     packet.authenticated = datagram;
 
     const std::size_t rest = datagram.size() - kNtpHeaderSize;
-    if (rest == 0) return result;
+    if (rest == 0) return Drop::None;
     const bool crypto_nak = rest == kKeyIdSize && load_be32(datagram, kNtpHeaderSize) == 0;
     if (packet.header.version < 4 || crypto_nak) {
         take_mac(packet, datagram, kNtpHeaderSize);
-        return result;
+        return Drop::None;
     }
     const std::size_t end = take_fields(packet, datagram);
-    if (end == 0) return refuse(Drop::BadFraming);
+    if (end == 0) return Drop::BadFraming;
     if (end < datagram.size()) take_mac(packet, datagram, end);
+    return Drop::None;
+}
+
+ParseResult parse_packet(std::span<const std::uint8_t> datagram) noexcept {
+    ParseResult result;
+    result.drop = parse_packet(datagram, result.packet.emplace());
+    if (result.drop != Drop::None) result.packet.reset();
     return result;
 }
 

@@ -78,8 +78,11 @@ public:
     const ExtensionField* find(std::uint16_t type) const noexcept;
 };
 
-/// Splits a datagram. Versions 1–4; in versions before 4 all that follows the header is a MAC.
-/// Returns the reason when the framing is unsound.
+/// Splits a datagram into `packet`. Versions 1–4; in versions before 4 all that follows the header is a
+/// MAC. Returns the reason when the framing is unsound; `packet` is worthless then.
+Drop parse_packet(std::span<const std::uint8_t> datagram, ParsedPacket& packet) noexcept;
+
+/// The same for callers without a packet to reuse.
 struct ParseResult {
     std::optional<ParsedPacket> packet;
     Drop drop = Drop::None;

@@ -181,7 +181,7 @@ void Engine::handle_datagram(SocketHandle socket, const RxDatagram& datagram, co
     if (!p.running) return;
     p.begin_turn(now);
     if (!p.sources.handle_datagram(socket, datagram, now) && socket == kServerSocket) {
-        p.server.handle_request(datagram, p.clock.server_state(), &p.keys.table());
+        p.server.handle_request(datagram, p.clock.server_state(), p.keys.table());
     }
     p.end_turn();
 }

@@ -93,9 +93,18 @@ void ServerAgent::apply_host_rule(std::size_t index, const IpAddress& address) {
 }
 
 void ServerAgent::handle_request(const RxDatagram& request, const ServerState& state,
-                                 const KeyTable* keys) {
-    if (responder_.prepare(request, state, ntp_access_, keys, reply_) != Drop::None) return;
-    if (!services_.network.send_from_server(reply_.datagram())) responder_.count_send_failure();
+                                 const KeyTable& keys) {
+    if (compiled_version_ != access_version_) {
+        compiled_version_ = access_version_;
+        tables_.access = AccessIndex(ntp_access_);
+        tables_.keys = std::shared_ptr<const KeyTable>(std::shared_ptr<const KeyTable>(), &keys);
+    }
+    Drop verdict = Drop::None;
+    responder_.prepare_burst({&request, 1}, state, tables_, reply_.all(), {&verdict, 1});
+    if (verdict != Drop::None) return;
+    if (!services_.network.send_from_server(reply_[0].datagram(request))) {
+        responder_.count_send_failure();
+    }
 }
 
 void ServerAgent::add_user(IpAddress::Family family) {

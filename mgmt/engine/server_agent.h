@@ -43,7 +43,8 @@ public:
     /// The host has been found: from now on the rule counts.
     void apply_host_rule(std::size_t index, const IpAddress& address);
 
-    void handle_request(const RxDatagram& request, const ServerState& state, const KeyTable* keys);
+    /// `keys` outlives the agent.
+    void handle_request(const RxDatagram& request, const ServerState& state, const KeyTable& keys);
     void handle_transmit_stamp(const TxStampReport& report) {
         responder_.on_transmit_stamp(report);
     }
@@ -93,7 +94,9 @@ private:
     ClientLog log_;
     TimestampStore store_;
     Responder responder_;
-    Reply reply_;
+    ServerTables tables_;  ///< for the responder; as of `compiled_version_`
+    std::uint64_t compiled_version_ = 0;
+    ReplyArray reply_{1};
     int v4_users_ = 0;
     int v6_users_ = 0;
     bool v4_open_ = false;

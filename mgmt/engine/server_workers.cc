@@ -13,7 +13,7 @@ void TablesPublisher::publish(ServerWorkers& workers, const Version& version,
     if (last_ != nullptr && version_ == version && last_->forwarded == sources) return;
 
     auto tables = std::make_shared<ServerTables>();
-    tables->access = access;
+    tables->access = AccessIndex(access);
     tables->keys = same_keys ? last_->keys : std::make_shared<const KeyTable>(keys);
     tables->forwarded = std::move(sources);
     last_ = std::move(tables);

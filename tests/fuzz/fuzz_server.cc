@@ -46,12 +46,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<std::uint8_t> secret(16, 3);
     std::vector<SymmetricKey> list;
     list.emplace_back(1, KeyType::Md5, secret);
-    const KeyTable keys(std::move(list));
+    ServerTables tables;
+    tables.access = AccessIndex(access);
+    tables.keys = std::make_shared<const KeyTable>(std::move(list));
     ServerState state;
     state.synchronised = (options & 2) != 0;
     state.mono_epoch = options >> 4;
 
-    Reply reply;
+    ReplyArray replies(1);
+    Reply& reply = replies[0];
     std::vector<std::uint8_t> last;
     std::int64_t now_ns = 1'700'000'000'000'000'000;
     while (rest.size() >= 2) {
@@ -69,7 +72,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         datagram.payload = packet;
         datagram.remote = {IpAddress::v4(0x7f000001), static_cast<std::uint16_t>(options)};
         datagram.stamp.time = SystemTime::from_ns(now_ns += 1000);
-        if (responder.prepare(datagram, state, access, &keys, reply) != Drop::None) continue;
+        Drop verdict = Drop::None;
+        responder.prepare_burst({&datagram, 1}, state, tables, replies.all(), {&verdict, 1});
+        if (verdict != Drop::None) continue;
         reply.finish(SystemTime::from_ns(now_ns += 1000), options & 7);
         const auto bytes = reply.bytes();
         require(bytes.size() >= 48 && bytes.size() <= packet.size());

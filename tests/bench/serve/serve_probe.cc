@@ -53,7 +53,7 @@ std::vector<SocketOptions> sockets(std::uint16_t port) {
 
 /// The single-threaded form: one receive call per readiness, then the replies.
 void serve_here(const Arguments& arguments, ClientLog& log, TimestampStore& store,
-                const AccessTable& access, RandomSource& random) {
+                const ServerTables& tables, RandomSource& random) {
     Responder responder(log, store, random);
     SocketPort::Options options;
     options.batch = static_cast<std::size_t>(arguments.number("receive-batch", 16));
@@ -70,7 +70,8 @@ void serve_here(const Arguments& arguments, ClientLog& log, TimestampStore& stor
     }
     const ServerState state = served_state();
     std::vector<RxDatagram> received(options.batch);
-    std::vector<Reply> replies(options.batch);
+    ReplyArray replies(options.batch);
+    std::vector<Drop> verdicts(options.batch);
     std::vector<TxDatagram> outgoing;
     std::vector<TxStampReport> reports(options.batch);
     std::vector<pollfd> fds;
@@ -85,10 +86,11 @@ void serve_here(const Arguments& arguments, ClientLog& log, TimestampStore& stor
             if ((fds[i].revents & POLLIN) == 0) continue;
             outgoing.clear();
             const std::size_t count = ports[i]->receive(received);
+            responder.prepare_burst(std::span(received).first(count), state, tables, replies.all(),
+                                    verdicts);
             for (std::size_t r = 0; r < count; ++r) {
-                Reply& reply = replies[outgoing.size()];
-                if (responder.prepare(received[r], state, access, nullptr, reply) == Drop::None) {
-                    outgoing.push_back(reply.datagram());
+                if (verdicts[r] == Drop::None) {
+                    outgoing.push_back(replies[r].datagram(received[r]));
                 }
             }
             ports[i]->send(outgoing);
@@ -111,10 +113,12 @@ int run(const Arguments& arguments) {
     ClientLog log(log_config, random.next());
     TimestampStore store(log_config.capacity());
     auto tables = std::make_shared<ServerTables>();
-    tables->access.allow({IpAddress{}, 0});
+    AccessTable access;
+    access.allow({IpAddress{}, 0});
+    tables->access = AccessIndex(access);
     const auto threads = static_cast<unsigned>(arguments.number("threads", 1));
     if (threads == 0) {
-        serve_here(arguments, log, store, tables->access, random);
+        serve_here(arguments, log, store, *tables, random);
         return 0;
     }
     SeqLock<ServerState> state;

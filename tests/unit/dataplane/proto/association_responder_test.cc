@@ -25,7 +25,9 @@ public:
         state_.stratum = 1;
         state_.precision = -25;
         state_.ref_id = RefId::from_text("GPS");
-        access_.allow(Subnet{});
+        AccessTable access;
+        access.allow(Subnet{});
+        tables_.access = AccessIndex(access);
     }
 
     /// Takes the bench's last request; true when it was answered.
@@ -37,10 +39,10 @@ public:
         datagram.local = IpAddress::v4(0xC0000201);
         datagram.stamp.time = system(bench.sent_s + bench.delay_s / 2);
         state_.reference_time = bench.utc(bench.sent_s - 1.0);
-        ::gnomon::Reply reply;
-        if (responder_.prepare(datagram, state_, access_, nullptr, reply) != Drop::None) {
-            return false;
-        }
+        Drop verdict = Drop::None;
+        responder_.prepare_burst({&datagram, 1}, state_, tables_, replies_.all(), {&verdict, 1});
+        if (verdict != Drop::None) return false;
+        ::gnomon::Reply& reply = replies_[0];
         const SystemTime leaves = datagram.stamp.time + Duration::from_us(10);
         reply.finish(leaves, 0);
         const AssociationBench::Datagram bytes(reply.bytes().begin(), reply.bytes().end());
@@ -72,7 +74,8 @@ private:
     TimestampStore store_;
     Responder responder_;
     ServerState state_;
-    AccessTable access_;
+    ServerTables tables_;
+    ReplyArray replies_{1};
 };
 
 RateLimit slow_limit(int kod) {

@@ -46,7 +46,7 @@ TEST(Responder, Responder_RepliesToWhoAskedFromTheAddressThatWasAsked) {
     Server server;
     const auto request = Server::request(Server::client_header());
     ASSERT_EQ(server.ask(request, at_ns(0), at_ns(1), "198.51.100.9", 5555), Drop::None);
-    const TxDatagram datagram = server.reply.datagram();
+    const TxDatagram datagram = server.reply.datagram(server.datagram);
     EXPECT_EQ(datagram.remote, (SocketAddress{ip("198.51.100.9"), 5555}));
     EXPECT_EQ(datagram.local, ip("192.0.2.1"));
     EXPECT_EQ(datagram.finisher, &server.reply);

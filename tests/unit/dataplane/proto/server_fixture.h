@@ -69,12 +69,16 @@ public:
 
     Drop ask(std::span<const std::uint8_t> bytes, SystemTime received, SystemTime sent,
              const char* from = "192.0.2.7", std::uint16_t port = 40000) {
-        RxDatagram datagram;
+        datagram = RxDatagram{};
         datagram.payload = bytes;
         datagram.remote = {ip(from), port};
         datagram.local = ip("192.0.2.1");
         datagram.stamp = {received, TimestampSource::Kernel, 0.0};
-        const Drop drop = responder.prepare(datagram, state, access, &keys, reply);
+        ServerTables tables;
+        tables.access = AccessIndex(access);
+        tables.keys = std::shared_ptr<const KeyTable>(std::shared_ptr<const KeyTable>(), &keys);
+        Drop drop = Drop::None;
+        responder.prepare_burst({&datagram, 1}, state, tables, replies.all(), {&drop, 1});
         if (drop == Drop::None) reply.finish(sent, 0);
         return drop;
     }
@@ -87,7 +91,9 @@ public:
     AccessTable access;
     KeyTable keys;
     ServerState state;
-    Reply reply;
+    RxDatagram datagram;  ///< the last request
+    ReplyArray replies{1};
+    Reply& reply = replies[0];
 };
 
 }  // namespace gnomon::testing

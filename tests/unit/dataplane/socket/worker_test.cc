@@ -24,7 +24,9 @@ protected:
         initial.leap = Leap::Normal;
         state.store(initial);
         tables = std::make_shared<ServerTables>();
-        tables->access.allow({IpAddress{}, 0});
+        AccessTable access;
+        access.allow({IpAddress{}, 0});
+        tables->access = AccessIndex(access);
     }
 
     void start(unsigned threads) {
