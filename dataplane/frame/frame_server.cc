@@ -91,7 +91,9 @@ struct FrameServer::Impl {
     std::array<RxDatagram, kMaxBurst> datagrams;
     std::size_t request_count = 0;
     std::size_t control_count = 0;
+    /// By slot, as the requests; written where these lie.
     std::array<Reply, kMaxBurst> replies;
+    std::array<Drop, kMaxBurst> verdicts;
 };
 
 FrameServer::FrameServer(FrameServerConfig config, ClientLog& log, TimestampStore& store,
@@ -117,13 +119,12 @@ void FrameServer::receive(std::span<Frame> burst, const ServerState& state,
         prefetch(i + kPrefetchDistance);
         impl.classify(burst[i], tables);
     }
+    impl.responder.prepare_burst(std::span(impl.datagrams).first(impl.request_count), state, tables,
+                                 impl.replies, impl.verdicts);
     for (Frame& frame : burst) {
         if (frame.verdict == FrameVerdict::Reply) {
-            const RxDatagram& request = impl.datagrams[frame.slot];
-            Reply& reply = impl.replies[frame.slot];
-            if (impl.responder.prepare(request, state, tables.access, tables.keys.get(), reply) ==
-                Drop::None) {
-                impl.write_headers(frame, reply.bytes().size());
+            if (impl.verdicts[frame.slot] == Drop::None) {
+                impl.write_headers(frame, impl.replies[frame.slot].size());
             } else {
                 Impl::drop(frame, FrameDrop::Refused);
             }
@@ -363,6 +364,8 @@ void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t len
         }
         frame.verdict = FrameVerdict::Reply;
         frame.slot = static_cast<std::uint8_t>(request_count++);
+        replies[frame.slot].use_buffer(
+            {frame.data + frame.l4_offset + kUdpHeaderSize, datagram.payload.size()});
     }
     datagrams[frame.slot] = datagram;
 }
@@ -420,13 +423,11 @@ void FrameServer::Impl::finish(Frame& frame, SystemTime now, std::size_t positio
     Reply& reply = replies[frame.slot];
     reply.finish(now, position);
     std::uint8_t* udp = frame.data + frame.l4_offset;
-    const auto bytes = reply.bytes();
-    std::memcpy(udp + kUdpHeaderSize, bytes.data(), bytes.size());
     frame.want_stamp = reply.wants_stamp();
-    frame.cookie = reply.datagram().cookie;
+    frame.cookie = reply.cookie();
 
     const std::uint8_t* ip = frame.data + frame.l3_offset;
-    const std::size_t udp_size = kUdpHeaderSize + bytes.size();
+    const std::size_t udp_size = kUdpHeaderSize + reply.size();
     std::uint64_t sum =
         std::uint64_t{sum_order(kProtocolUdp)} + sum_order(static_cast<std::uint16_t>(udp_size));
     if (frame.is_ipv6) {
