@@ -29,6 +29,7 @@ std::vector<CommandEntry> report_commands();
 std::vector<CommandEntry> source_commands();
 std::vector<CommandEntry> clock_commands();
 std::vector<CommandEntry> access_commands();
+std::vector<CommandEntry> capture_commands();
 std::vector<CommandEntry> client_commands();
 
 /// One line: finds and runs the command, writes the end dot, flushes. True for an empty line.

@@ -47,6 +47,7 @@ Record server_stats_record(const command::ServerStatsReport& report);
 /// `nts_ke`: the right half shows NTS-KE instead of command packets.
 Record client_record(const command::ClientAccess& client, std::string_view name, bool nts_ke,
                      int extra);
+Record capture_record(const command::CaptureReport& report);
 Record rtc_record(const command::RtcReport& report);
 Record smoothing_record(const command::SmoothingReport& report);
 Record manual_record(const command::ManualSample& sample, int index);

@@ -201,6 +201,9 @@ Answer daemon(const Call& call) {
         case Command::Dump: return answer(d.dump());
         case Command::Rekey: return answer(d.rekey());
         case Command::Shutdown: return answer(d.shutdown());
+        case Command::CaptureStart: return answer(d.capture_start(call.as<CaptureRequest>()));
+        case Command::CaptureStop: return answer(d.capture_stop());
+        case Command::CaptureStatus: return answer(d.capture_status());
         default: return answer(Status::Invalid);
     }
 }
@@ -210,7 +213,10 @@ Answer dispatch(const Call& call) {
         case Command::CycleLogs:
         case Command::Dump:
         case Command::Rekey:
-        case Command::Shutdown: return daemon(call);
+        case Command::Shutdown:
+        case Command::CaptureStart:
+        case Command::CaptureStop:
+        case Command::CaptureStatus: return daemon(call);
         case Command::Accheck:
         case Command::CmdAccheck:
         case Command::Allow:

@@ -72,5 +72,10 @@ Status DaemonCommands::cycle_logs() { return kRefused; }
 Status DaemonCommands::dump() { return kRefused; }
 Status DaemonCommands::rekey() { return kRefused; }
 Status DaemonCommands::shutdown() { return kRefused; }
+ReportResult<CaptureReport> DaemonCommands::capture_start(const CaptureRequest&) {
+    return kNoReport;
+}
+ReportResult<CaptureReport> DaemonCommands::capture_stop() { return kNoReport; }
+ReportResult<CaptureReport> DaemonCommands::capture_status() { return kNoReport; }
 
 }  // namespace gnomon::command

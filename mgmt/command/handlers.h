@@ -131,6 +131,11 @@ public:
     /// Reads the key files again.
     virtual Status rekey();
     virtual Status shutdown();
+
+    // A capture that cannot begin or end is a report too: `refused` says why.
+    virtual ReportResult<CaptureReport> capture_start(const CaptureRequest& request);
+    virtual ReportResult<CaptureReport> capture_stop();
+    virtual ReportResult<CaptureReport> capture_status();
 };
 
 /// What the dispatcher works with; all outlive it.

@@ -81,8 +81,11 @@ constexpr CommandInfo kCommands[] = {
     {Command::ModifyOffset, kLocal, kAddressAndTwoWords, kNull},
     {Command::Local, kLocal, 48, kNull},
     {Command::ServoData, kOpen, kOneWord, ReplyType::ServoData},
+    {Command::CaptureStart, kLocal, 352, ReplyType::CaptureStatus},
+    {Command::CaptureStop, kLocal, kEmpty, ReplyType::CaptureStatus},
+    {Command::CaptureStatus, kLocal, kEmpty, ReplyType::CaptureStatus},
 };
-static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 61);
+static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 64);
 
 constexpr auto make_index() {
     std::array<const CommandInfo*, kCommandCodes> index{};
@@ -143,6 +146,7 @@ std::size_t reply_size(std::uint16_t type) noexcept {
         case ReplyType::ServerStats: return 196;
         case ReplyType::NtpData: return 172;
         case ReplyType::ServoData: return 408;
+        case ReplyType::CaptureStatus: return 404;
     }
     return 0;
 }

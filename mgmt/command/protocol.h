@@ -31,6 +31,7 @@ inline constexpr std::size_t kMaxClientsPerReply = 8;
 inline constexpr std::size_t kMaxManualSamples = 16;
 inline constexpr std::size_t kMaxServos = 8;
 inline constexpr std::size_t kServoNameSize = 16;  ///< NUL-padded
+inline constexpr std::size_t kPortNameSize = 64;   ///< NUL-padded
 
 enum class Command : std::uint16_t {
     Online = 1,
@@ -95,8 +96,11 @@ enum class Command : std::uint16_t {
     Local = 74,
     // Of gnomon, far from what chrony may ever use.
     ServoData = 192,
+    CaptureStart = 194,
+    CaptureStop = 195,
+    CaptureStatus = 196,
 };
-inline constexpr std::size_t kCommandCodes = 193;
+inline constexpr std::size_t kCommandCodes = 200;
 
 enum class ReplyType : std::uint16_t {
     Null = 1,
@@ -118,6 +122,7 @@ enum class ReplyType : std::uint16_t {
     ServerStats = 25,
     NtpData = 26,
     ServoData = 192,
+    CaptureStatus = 196,
 };
 
 enum class Status : std::uint16_t {

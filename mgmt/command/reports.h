@@ -227,6 +227,33 @@ struct ClientAccessReport {
     std::vector<ClientAccess> clients;
 };
 
+/// The capture that runs, or the last one.
+struct CaptureReport {
+    enum class State : std::uint32_t {
+        Never,
+        Running,
+        Stopped,
+        SizeLimit,
+        TimeLimit,
+        PacketLimit,
+        DiskFull,
+        WriteError,
+    };
+    State state = State::Never;
+    std::uint32_t refused = 0;  ///< errno: why this command did nothing; 0: it did
+    std::uint32_t error = 0;    ///< errno, when the state is an error
+    std::uint32_t taps = 0;     ///< places that packets come from
+    std::uint64_t packets = 0;
+    std::uint64_t bytes = 0;  ///< of the file
+    std::uint64_t lost = 0;   ///< packets that the writer was too slow for
+    double elapsed_s = 0.0;
+    std::uint32_t limit_mb = 0;  ///< limits; 0: none
+    std::uint32_t limit_s = 0;
+    std::uint32_t limit_packets = 0;
+    std::string path;
+    std::string port;  ///< empty: all ports
+};
+
 struct RtcReport {
     UtcTime reference_time;
     std::uint16_t samples = 0;

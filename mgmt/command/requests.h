@@ -99,6 +99,15 @@ struct SourceOffsetRequest {
     double offset_s = 0.0;
 };
 
+/// `capture start`. Limits of 0 are the default for size and time, and none for packets.
+struct CaptureRequest {
+    std::string file;  ///< at most 255 characters
+    std::string port;  ///< at most 63 characters; empty: all
+    std::uint32_t limit_mb = 0;
+    std::uint32_t limit_s = 0;
+    std::uint32_t limit_packets = 0;
+};
+
 enum class SourceKind : std::uint32_t { Server = 1, Peer = 2, Pool = 3 };
 
 /// `add server|peer|pool`; meaning, units and defaults as in the configuration file.
@@ -145,6 +154,6 @@ using RequestBody =
     std::variant<NoArguments, SourceRange, BurstRequest, SourceInteger, SourceNumber,
                  NumberArgument, IntegerArgument, AddressArgument, MakestepLimits, TimeArgument,
                  LocalRequest, AccessRule, ClientRange, SelectOptionsRequest, SourceOffsetRequest,
-                 AddSourceRequest>;
+                 AddSourceRequest, CaptureRequest>;
 
 }  // namespace gnomon::command

@@ -64,7 +64,7 @@ using ReplyBody =
     std::variant<NoArguments, SourceCountReport, SourceReport, TrackingReport, SourceStatsReport,
                  RtcReport, ActivityReport, SmoothingReport, SettimeReport, ManualReport,
                  SourceNameReport, AuthReport, ClientAccessReport, SelectReport, ServerStatsReport,
-                 NtpReport, LegacyServerStats, LegacyNtpData, ServosReport>;
+                 NtpReport, LegacyServerStats, LegacyNtpData, ServosReport, CaptureReport>;
 
 struct ReplyHeader {
     std::uint8_t version = kProtocolVersion;

@@ -344,6 +344,23 @@ void fields(P& p, typename P::template Ref<NtpReport> r) {
     p.fill(16, 0xff);
 }
 
+template <typename P>
+void fields(P& p, typename P::template Ref<CaptureReport> r) {
+    p.code(r.state);
+    p.number(r.refused);
+    p.number(r.error);
+    p.number(r.taps);
+    p.number(r.packets);
+    p.number(r.bytes);
+    p.number(r.lost);
+    p.real(r.elapsed_s);
+    p.number(r.limit_mb);
+    p.number(r.limit_s);
+    p.number(r.limit_packets);
+    p.name(r.path);
+    p.name(r.port, kPortNameSize);
+}
+
 Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
     switch (static_cast<ReplyType>(type)) {
         case ReplyType::Null: return ReplyBody(NoArguments{});
@@ -365,6 +382,7 @@ Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
         case ReplyType::ServerStats: return ReplyBody(ServerStatsReport{});
         case ReplyType::NtpData: return ReplyBody(NtpReport{});
         case ReplyType::ServoData: return ReplyBody(ServosReport{});
+        case ReplyType::CaptureStatus: return ReplyBody(CaptureReport{});
     }
     return Unexpected(ParseError::UnknownCommand);
 }
@@ -377,7 +395,7 @@ constexpr ReplyType kBodyTypes[] = {
     ReplyType::ManualList,     ReplyType::NtpSourceName,     ReplyType::AuthData,
     ReplyType::ClientAccesses, ReplyType::SelectData,        ReplyType::ServerStats,
     ReplyType::NtpData,        ReplyType::LegacyServerStats, ReplyType::LegacyNtpData,
-    ReplyType::ServoData,
+    ReplyType::ServoData,      ReplyType::CaptureStatus,
 };
 static_assert(std::size(kBodyTypes) == std::variant_size_v<ReplyBody>);
 

@@ -202,6 +202,15 @@ void fields(P& p, typename P::template Ref<AddSourceRequest> r) {
     p.number(r.max_unreach);
 }
 
+template <typename P>
+void fields(P& p, typename P::template Ref<CaptureRequest> r) {
+    p.name(r.file);
+    p.name(r.port, kPortNameSize);
+    p.number(r.limit_mb);
+    p.number(r.limit_s);
+    p.number(r.limit_packets);
+}
+
 /// An empty body of the shape that a command takes.
 RequestBody shape_of(Command command) {
     switch (command) {
@@ -247,6 +256,7 @@ RequestBody shape_of(Command command) {
         case Command::ModifySelectopts: return SelectOptionsRequest{};
         case Command::ModifyOffset: return SourceOffsetRequest{};
         case Command::AddSource: return AddSourceRequest{};
+        case Command::CaptureStart: return CaptureRequest{};
         default: return NoArguments{};
     }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mgmt/runtime/capture_control.h"
 #include "mgmt/runtime/log.h"
 #include "mgmt/runtime/messages.h"
 #include "servo/actuator/clock_reader.h"
@@ -15,8 +16,10 @@ namespace {
 constexpr IpAddress::Family kFamilies[] = {IpAddress::Family::V4, IpAddress::Family::V6};
 
 SocketNetwork::Options network_options(const Options& options, const Config& config,
-                                       ServerThreads* threads, NicClocks& nic_clocks) {
+                                       ServerThreads* threads, NicClocks& nic_clocks,
+                                       CaptureTaps& taps) {
     SocketNetwork::Options network;
+    network.taps = &taps;
     network.family = options.family;
     network.server_threads = threads;
     if (!config.timestamping.interfaces.empty()) {
@@ -43,6 +46,7 @@ Appliance::Appliance(const Options& options, const Config& config)
     : options_(options),
       config_(config),
       log_files_(config.log),
+      capture_writer_(taps_, config.log.directory),
       server_threads_(make_server_threads()),
       nic_clocks_(
           [this](SystemTime t) { return engine_ ? engine_->utc(t) : UtcTime::from_ns(t.ns()); },
@@ -50,7 +54,7 @@ Appliance::Appliance(const Options& options, const Config& config)
               return engine_ && engine_->follow_oscillator(offset_s, frequency, now());
           }),
       network_(loop_, config, *this,
-               network_options(options, config, server_threads_.get(), nic_clocks_)),
+               network_options(options, config, server_threads_.get(), nic_clocks_, taps_)),
       resolver_(loop_,
                 [this](NameResolver::QueryId query, const ResolvedName& answer) {
                     engine_->handle_resolved(query, answer, now());
@@ -74,7 +78,7 @@ std::unique_ptr<ServerThreads> Appliance::make_server_threads() {
     // Named here: the base is private to everybody else.
     DatagramSink& sink = *this;
     return std::make_unique<ServerThreads>(loop_, sink, random_,
-                                           static_cast<unsigned>(config_.server.threads));
+                                           static_cast<unsigned>(config_.server.threads), &taps_);
 }
 
 Now Appliance::now() const { return Now{read_mono_clock(), clock_->now()}; }
@@ -172,6 +176,7 @@ std::optional<int> Appliance::turn(const SignalFlag& signals) {
     if (!wake) return log_fatal("{}", wake.error().message());
     resolver_.deliver();
     network_.release_closed();
+    log_ended_capture(capture_writer_);
 
     const Now at = now();
     nic_clocks_.handle_timeout(at.mono);
@@ -218,6 +223,19 @@ command::Status Appliance::shutdown() {
     log_info("Received shutdown command");
     shutdown_requested_ = true;
     return command::Status::Success;
+}
+
+command::ReportResult<command::CaptureReport> Appliance::capture_start(
+    const command::CaptureRequest& request) {
+    return start_capture(capture_writer_, request);
+}
+
+command::ReportResult<command::CaptureReport> Appliance::capture_stop() {
+    return stop_capture(capture_writer_);
+}
+
+command::ReportResult<command::CaptureReport> Appliance::capture_status() {
+    return capture_report(capture_writer_);
 }
 
 }  // namespace gnomon

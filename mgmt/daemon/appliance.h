@@ -11,6 +11,7 @@
 #include "mgmt/config/config.h"
 #include "mgmt/daemon/options.h"
 #include "mgmt/engine/engine.h"
+#include "mgmt/runtime/capture_writer.h"
 #include "mgmt/runtime/command_server.h"
 #include "mgmt/runtime/event_loop.h"
 #include "mgmt/runtime/kernel_random.h"
@@ -59,6 +60,10 @@ private:
     // command::DaemonCommands
     command::Status cycle_logs() override;
     command::Status shutdown() override;
+    command::ReportResult<command::CaptureReport> capture_start(
+        const command::CaptureRequest& request) override;
+    command::ReportResult<command::CaptureReport> capture_stop() override;
+    command::ReportResult<command::CaptureReport> capture_status() override;
 
     const Options& options_;
     const Config& config_;
@@ -67,6 +72,9 @@ private:
     SystemStorage storage_;
     SystemConfigFiles files_;
     LogFiles log_files_;
+    /// Before whatever offers to its taps.
+    CaptureTaps taps_;
+    CaptureWriter capture_writer_;
     /// Null without `serverthreads`.
     std::unique_ptr<ServerThreads> server_threads_;
     NicClocks nic_clocks_;

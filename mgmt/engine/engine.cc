@@ -57,6 +57,17 @@ public:
     command::Status shutdown() override {
         return process_ != nullptr ? process_->shutdown() : command::Status::NotEnabled;
     }
+    command::ReportResult<command::CaptureReport> capture_start(
+        const command::CaptureRequest& request) override {
+        return process_ != nullptr ? process_->capture_start(request)
+                                   : DaemonCommands::capture_start(request);
+    }
+    command::ReportResult<command::CaptureReport> capture_stop() override {
+        return process_ != nullptr ? process_->capture_stop() : DaemonCommands::capture_stop();
+    }
+    command::ReportResult<command::CaptureReport> capture_status() override {
+        return process_ != nullptr ? process_->capture_status() : DaemonCommands::capture_status();
+    }
 
 private:
     command::DaemonCommands* process_;

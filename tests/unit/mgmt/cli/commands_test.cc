@@ -77,7 +77,7 @@ protected:
 
 TEST_F(Commands, TableHasEveryCommandOnce) {
     const auto& table = command_table();
-    EXPECT_EQ(table.size(), 63U);
+    EXPECT_EQ(table.size(), 64U);
     for (std::size_t i = 1; i < table.size(); ++i) EXPECT_LT(table[i - 1].name, table[i].name);
 }
 
@@ -94,6 +94,73 @@ TEST_F(Commands, ActionsShowTheirStatus) {
     refuse(Command::Makestep, static_cast<Status>(4711));
     EXPECT_FALSE(run("makestep"));
     EXPECT_EQ(terminal.output, "520 Got unexpected error from daemon\n");
+}
+
+TEST_F(Commands, CaptureStartSendsFileLimitsAndPort) {
+    answer(Command::CaptureStart, command::CaptureReport{});
+    EXPECT_TRUE(run("capture start a.pcapng seconds 10 size 5 port eth1 packets 7"));
+    EXPECT_EQ(terminal.output, "200 OK\n");
+    const auto& request = std::get<command::CaptureRequest>(channel.requests.back().second);
+    EXPECT_EQ(request.file, "a.pcapng");
+    EXPECT_EQ(request.port, "eth1");
+    EXPECT_EQ(request.limit_s, 10U);
+    EXPECT_EQ(request.limit_mb, 5U);
+    EXPECT_EQ(request.limit_packets, 7U);
+}
+
+TEST_F(Commands, CaptureRefusesWhatItDoesNotUnderstand) {
+    for (const char* line :
+         {"capture start", "capture start f seconds", "capture start f size 0",
+          "capture start f port", "capture start f speed 3", "capture pause", "capture stop now"}) {
+        EXPECT_FALSE(run(line)) << line;
+        EXPECT_EQ(terminal.errors, "Invalid syntax for capture command\n") << line;
+    }
+    EXPECT_FALSE(run("capture start " + std::string(256, 'f')));
+    EXPECT_FALSE(run("capture start f port " + std::string(64, 'p')));
+    EXPECT_TRUE(channel.requests.empty());
+}
+
+TEST_F(Commands, CaptureTellsWhyItDidNotStart) {
+    command::CaptureReport report;
+    report.refused = 17;
+    answer(Command::CaptureStart, report);
+    answer(Command::CaptureStop, report);
+    EXPECT_FALSE(run("capture start f"));
+    EXPECT_EQ(terminal.errors, "Could not start the capture : File exists\n");
+    EXPECT_FALSE(run("capture stop"));
+    EXPECT_EQ(terminal.errors, "No capture is running\n");
+}
+
+TEST_F(Commands, CaptureStatusShowsTheFileAndItsCounters) {
+    command::CaptureReport report;
+    report.state = command::CaptureReport::State::DiskFull;
+    report.error = 28;
+    report.path = "/var/log/f";
+    report.packets = 12;
+    report.lost = 3;
+    report.bytes = 4567;
+    report.limit_mb = 100;
+    report.limit_s = 300;
+    report.elapsed_s = 1.25;
+    answer(Command::CaptureStatus, report);
+    EXPECT_TRUE(run("capture status"));
+    EXPECT_EQ(terminal.output,
+              "State           : ended: disk full (No space left on device)\n"
+              "File            : /var/log/f\n"
+              "Port            : all\n"
+              "Taps            : 0\n"
+              "Packets written : 12\n"
+              "Packets lost    : 3\n"
+              "Bytes           : 4567\n"
+              "Elapsed         : 1.2 seconds\n"
+              "Size limit      : 100 MB\n"
+              "Time limit      : 300 seconds\n"
+              "Packet limit    : 0 (none)\n");
+    settings.format = Format::Csv;
+    EXPECT_TRUE(run("capture"));
+    EXPECT_EQ(
+        terminal.output,
+        "ended: disk full (No space left on device),/var/log/f,all,0,12,3,4567,1.2,100,300,0\n");
 }
 
 TEST_F(Commands, SilenceIs506AndAnotherReplyIs508) {

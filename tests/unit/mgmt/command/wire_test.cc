@@ -287,6 +287,38 @@ TEST(ReplyCodec, ServosComeBackAndTheNinthIsCut) {
     EXPECT_EQ(back.servos[7].predictions, 77U);
 }
 
+TEST(RequestCodec, CaptureArgumentsComeBack) {
+    CaptureRequest request;
+    request.file = "/var/log/a.pcapng";
+    request.port = "eth1/0";
+    request.limit_mb = 5;
+    request.limit_s = 6;
+    request.limit_packets = 7;
+    const CaptureRequest back = round_trip(Command::CaptureStart, request);
+    EXPECT_EQ(back.file, request.file);
+    EXPECT_EQ(back.port, request.port);
+    EXPECT_EQ(back.limit_mb, 5U);
+    EXPECT_EQ(back.limit_s, 6U);
+    EXPECT_EQ(back.limit_packets, 7U);
+}
+
+TEST(ReplyCodec, CaptureStatusComesBack) {
+    CaptureReport report;
+    report.state = CaptureReport::State::DiskFull;
+    report.error = 28;
+    report.packets = 0x1'0000'0001;
+    report.lost = 2;
+    report.path = std::string(300, 'p');
+    report.port = "eth1";
+    const CaptureReport back = reply_round_trip(report);
+    EXPECT_EQ(back.state, report.state);
+    EXPECT_EQ(back.error, 28U);
+    EXPECT_EQ(back.packets, report.packets);
+    EXPECT_EQ(back.lost, 2U);
+    EXPECT_EQ(back.path, std::string(255, 'p'));
+    EXPECT_EQ(back.port, "eth1");
+}
+
 TEST(ReplyCodec, ServerStatsEndInReservedOnes) {
     ServerStatsReport report;
     report.ntp_hits = 0x1'0000'0002;
