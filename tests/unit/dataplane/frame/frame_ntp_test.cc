@@ -1,3 +1,5 @@
+#include <gtest/gtest.h>
+
 #include "tests/unit/dataplane/frame/frame_fixture.h"
 
 #include "dataplane/wire/checksum.h"

@@ -1,5 +1,7 @@
 #include "dataplane/frame/neighbour_table.h"
 
+#include <gtest/gtest.h>
+
 #include "dataplane/wire/arp.h"
 #include "dataplane/wire/icmp.h"
 #include "tests/unit/dataplane/frame/frame_fixture.h"
