@@ -17,7 +17,7 @@ def flat_out(lab, seconds, **options):
     """More than the server can take. Counted while the load is on; CPU time is the server process's,
     with what its core did in soft interrupts on its account."""
     cpu, core = lab.cpu_s(), cpu_times(0)
-    result = lab.load(via="frames", seconds=seconds, **{"clients": CLIENTS, **options})
+    result = lab.load(seconds=seconds, **{"via": "frames", "clients": CLIENTS, **options})
     cpu, after = lab.cpu_s() - cpu, cpu_times(0)
     total = max(1, after[0] - core[0])
     answered = result["answered"]
@@ -28,6 +28,7 @@ def flat_out(lab, seconds, **options):
         "cpu_share": cpu / result["seconds"],
         "softirq_share": (after[2] - core[2]) / total,
         "busy_share": (after[1] - core[1]) / total,
+        "per_core_s": rate / max(0.01, (after[1] - core[1]) / total),
         "offered": result["sent"] / result["seconds"],
         "generator_limited": answered > GENERATOR_LIMITED * result["sent"],
         "kod": result["kod"],

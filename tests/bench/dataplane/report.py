@@ -97,6 +97,8 @@ def throughput(figures):
              [times(figures.ratio(s, "chronyd", flat, "per_cpu_s")) for s in COLUMNS]),
             (f"{words}: the server's share of core 0",
              [share(figures.median(s, flat, "cpu_share")) for s in COLUMNS]),
+            (f"{words}: responses per busy second of core 0, whoever was busy",
+             [cell(s, number(figures.median(s, flat, "per_core_s")), flat) for s in COLUMNS]),
             (f"{words}: soft interrupts' share of core 0",
              [share(figures.median(s, flat, "softirq_share")) for s in COLUMNS]),
             (f"{words}: highest rate at < 1 % loss",
@@ -234,10 +236,11 @@ Made by `scripts/bench dataplane`; figures are for people, no test depends on th
   the server's end. RPS off: a packet is worked on by its sender's core, so the server's core pays for the
   client's reception and the client's for the server's. RPS on: each side's by its own.
 - Flat out: frames of an XDP program ({number(c['generator'].get('frames'))}/s when they end at the server's
-  interface). Rates at < 1 % loss: paced AF_PACKET frames ({number(c['generator'].get('packets'))}/s at most), 0.3 s
-  per rung, rungs 10 % apart. {c['clients']} clients. "(generator)": the generator was the limit, the server's own is higher.
-- CPU seconds are of the server's process, with the soft interrupts that ran on its account; the second share is
-  of those that ran on their own. A dataplane that polls takes its whole core whatever the load.
+  interface), with RPS an AF_PACKET socket ({number(c['generator'].get('packets'))}/s at most). Rates at < 1 % loss:
+  the same paced, 0.3 s per rung, rungs 10 % apart. {c['clients']} clients. "(generator)": the generator was the limit, the
+  server's own is higher.
+- CPU seconds are of the server's process, with the soft interrupts that ran on its account; soft interrupts'
+  share is by the kernel's tick, which sees all of them. A dataplane that polls takes its whole core whatever the load.
 - Client and server share one clock, so every offset is an error. The client's stamps are the kernel's.{quick}{left_out}
 
 ## Throughput

@@ -63,7 +63,10 @@ class Bench:
             lab.network.set_rps(rps)
             key = "rps_on" if rps else "rps_off"
             if "flat" in parts:
-                figures[f"flat_{key}"] = measures.flat_out(lab, 0.5 if self.short else 1.0)
+                # With RPS the server's core does its own reception, at the highest priority: some millions of
+                # frames per second would leave nothing for any server.
+                figures[f"flat_{key}"] = measures.flat_out(lab, 0.5 if self.short else 1.0,
+                                                           via="packets" if rps else "frames")
             if "ladder" in parts:
                 ladder = measures.Ladder(lab, 0.2 if self.short else 0.3)
                 result = ladder.climb(self.rungs.get((subject, rps)))
@@ -142,21 +145,19 @@ class Bench:
 def memory_benches(programs, quick):
     """What is measured without any network, by programs of the neighbourhood, as far as they are built."""
     found = {}
-    for name in ("responder_bench", "frame_bench", "dpdk_bench"):
-        for directory in (programs.parent / "tests", programs):
-            program = directory / name
-            if not os.access(program, os.X_OK):
-                continue
-            say(name)
-            argv = ["taskset", "-c", "0", str(program), "--json"] + (["--quick"] if quick else [])
-            if name == "dpdk_bench":
-                argv = argv[3:]
-            try:
-                result = subprocess.run(argv, capture_output=True, text=True, timeout=180)
-                found[name] = json.loads(result.stdout)
-            except (subprocess.TimeoutExpired, ValueError) as error:
-                found[name] = {"failed": str(error)}
-            break
+    for program in sorted({*programs.parent.glob("tests/*_bench"), *programs.glob("*_bench")}):
+        if not os.access(program, os.X_OK):
+            continue
+        name = program.name
+        say(name)
+        # What takes two processes takes two cores.
+        pinned = ["taskset", "-c", "0"] if name in ("responder_bench", "frame_bench") else []
+        argv = [*labs.priority(), *pinned, program, "--json"] + (["--quick"] if quick else [])
+        try:
+            result = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=180)
+            found[name] = json.loads(result.stdout)
+        except (subprocess.TimeoutExpired, ValueError) as error:
+            found[name] = {"failed": str(error)}
     return found
 
 
