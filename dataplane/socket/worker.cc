@@ -16,9 +16,10 @@
 #include <system_error>
 #include <thread>
 
+#include "dataplane/port/spsc_ring.h"
+#include "dataplane/port/worker_random.h"
 #include "dataplane/proto/responder.h"
 #include "dataplane/socket/socket_port.h"
-#include "dataplane/socket/spsc_ring.h"
 
 namespace gnomon {
 
@@ -30,31 +31,6 @@ constexpr std::size_t kForwardRing = 64;
 constexpr std::size_t kAccurateBatch = 2;
 /// Batches served before the other sockets and the stop request are looked at again.
 constexpr int kBatchesPerTurn = 16;
-
-/// xoshiro256** (Blackman and Vigna, 2018): enough for bits below the resolution of a stamp and for
-/// choosing which refused request is answered after all.
-class WorkerRandom final : public RandomSource {
-public:
-    explicit WorkerRandom(RandomSource& seed) {
-        for (std::uint64_t& word : state_) word = seed.next();
-        state_[0] |= 1;  // all zero is the one forbidden state
-    }
-    std::uint64_t next() override {
-        const std::uint64_t result = rotate(state_[1] * 5, 7) * 9;
-        const std::uint64_t t = state_[1] << 17;
-        state_[2] ^= state_[0];
-        state_[3] ^= state_[1];
-        state_[1] ^= state_[2];
-        state_[0] ^= state_[3];
-        state_[2] ^= t;
-        state_[3] = rotate(state_[3], 45);
-        return result;
-    }
-
-private:
-    static std::uint64_t rotate(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
-    std::array<std::uint64_t, 4> state_{};
-};
 
 void notify(const FileDescriptor& event) noexcept {
     const std::uint64_t one = 1;
