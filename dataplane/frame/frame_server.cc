@@ -316,8 +316,11 @@ FrameDrop FrameServer::Impl::check_udp(const Frame& frame, const Udp& udp,
         sum += std::uint64_t{word_at(ip + 12)} + word_at(ip + 16);
     }
     if (frame.l4_checksum == ChecksumState::Bad) return FrameDrop::BadChecksum;
-    return fold_sum(sum_words(sum, header, length)) == 0xffff ? FrameDrop::None
-                                                              : FrameDrop::BadChecksum;
+    if (fold_sum(sum_words(sum, header, length)) == 0xffff) return FrameDrop::None;
+    std::uint16_t stored;
+    std::memcpy(&stored, header + 6, sizeof(stored));
+    return config.partial_checksums && fold_sum(sum) == stored ? FrameDrop::None
+                                                               : FrameDrop::BadChecksum;
 }
 
 void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t length, bool is_ntp,

@@ -54,6 +54,9 @@ struct FrameServerConfig {
     /// checksum the sum of the pseudo header, as devices want it.
     bool offload_ip_checksum = false;
     bool offload_udp_checksum = false;
+    /// Take UDP checksums that hold the sum of the pseudo header only: what a kernel on the same machine
+    /// leaves for a device to complete, and no device ever does between virtual interfaces.
+    bool partial_checksums = false;
     /// Pings answered per second, with bursts of a tenth of it; 0: none.
     unsigned echo_per_second = 1000;
     /// Whose datagrams go to the control loop; outlives the server; null: none.
