@@ -76,10 +76,9 @@ private:
 
     static constexpr std::uint64_t kAnyVlan = 0x1000;
     static Key key_v4(const std::uint8_t* address, std::uint64_t vlan) noexcept {
-        Key key;
-        std::memcpy(&key.low, address, 4);
-        key.tag = 0x40000 | vlan;
-        return key;
+        std::uint32_t word;
+        std::memcpy(&word, address, 4);
+        return {0, word, 0x40000 | vlan};
     }
     static Key key_v6(const std::uint8_t* address, std::uint64_t vlan) noexcept {
         Key key;

@@ -1,6 +1,7 @@
 #include "dataplane/frame/frame_server.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::uint8_t kHopLimit = 64;
 /// Frames whose headers are on their way from memory while one is looked at.
-constexpr std::size_t kPrefetchDistance = 8;
+constexpr std::size_t kPrefetchDistance = 16;
 
 bool is_extension_header(std::uint8_t next) noexcept {
     return next == kHopByHopOptions || next == 43 || next == kIpv6Fragment || next == 51 ||
@@ -34,6 +35,46 @@ std::uint32_t word_at(const std::uint8_t* data) noexcept {
     std::uint32_t word;
     std::memcpy(&word, data, 4);
     return word;
+}
+
+/// Two numbers as they stand in a packet one after the other.
+std::uint32_t pair(std::uint16_t first, std::uint16_t second) noexcept {
+    return std::bit_cast<std::uint32_t>(std::array{sum_order(first), sum_order(second)});
+}
+
+/// Makes the header that of the answer; returns the sum of both addresses.
+std::uint64_t turn_ipv4(std::uint8_t* ip, std::size_t udp_size, std::uint8_t dscp,
+                        bool leave_checksum) noexcept {
+    const std::uint32_t asker = word_at(ip + 12);
+    const std::uint32_t own = word_at(ip + 16);
+    const std::uint64_t addresses = std::uint64_t{asker} + own;
+    const std::array<std::uint32_t, 3> words{
+        pair(static_cast<std::uint16_t>(0x4500 | dscp << 2),
+             static_cast<std::uint16_t>(kIpv4HeaderSize + udp_size)),
+        pair(0, 0x4000),  // whole, so that it needs no identification (RFC 6864)
+        pair(kHopLimit << 8 | kProtocolUdp, 0)};
+    const std::uint64_t sum = addresses + words[0] + words[1] + words[2];
+    for (std::size_t i = 0; i < words.size(); ++i) std::memcpy(ip + 4 * i, &words[i], 4);
+    if (!leave_checksum) store_sum(ip + 10, static_cast<std::uint16_t>(~fold_sum(sum)));
+    std::memcpy(ip + 12, &own, 4);
+    std::memcpy(ip + 16, &asker, 4);
+    return addresses;
+}
+
+std::uint64_t turn_ipv6(std::uint8_t* ip, std::size_t udp_size, std::uint8_t dscp) noexcept {
+    std::uint8_t both[32];
+    std::memcpy(both, ip + 8, 32);
+    const std::uint64_t addresses = sum_words(0, ip + 8, 32);
+    const auto traffic_class = static_cast<std::uint8_t>(dscp << 2);
+    ip[0] = static_cast<std::uint8_t>(0x60 | traffic_class >> 4);
+    ip[1] = static_cast<std::uint8_t>(traffic_class << 4);
+    ip[2] = ip[3] = 0;
+    put_be16(ip + 4, static_cast<std::uint16_t>(udp_size));
+    ip[6] = kProtocolUdp;
+    ip[7] = kHopLimit;
+    std::memcpy(ip + 8, both + 16, 16);
+    std::memcpy(ip + 24, both, 16);
+    return addresses;
 }
 
 /// A UDP datagram in a frame: where things are, still to be judged.
@@ -69,7 +110,7 @@ struct FrameServer::Impl {
                     const ServerTables& tables) noexcept;
     void settle(Frame& frame, FrameDrop result) noexcept;
     void stranger(Frame& frame, FrameDrop reason) const noexcept;
-    void write_headers(Frame& frame, std::size_t payload_size) const noexcept;
+    void write_headers(Frame& frame, std::size_t payload_size) noexcept;
     void finish(Frame& frame, SystemTime now, std::size_t position) noexcept;
     void count(const Frame& frame) noexcept;
 
@@ -93,6 +134,8 @@ struct FrameServer::Impl {
     std::size_t control_count = 0;
     /// By slot, as the requests; written where these lie.
     std::array<Reply, kMaxBurst> replies;
+    /// Of the UDP checksum, all but the payload. By slot.
+    std::array<std::uint64_t, kMaxBurst> header_sums{};
     std::array<Drop, kMaxBurst> verdicts;
 };
 
@@ -327,92 +370,66 @@ void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t len
                                    const ServerTables& tables) noexcept {
     const std::uint8_t* ip = frame.data + udp.ip;
     const std::uint8_t* header = frame.data + udp.at;
-    RxDatagram datagram;
-    datagram.payload = {header + kUdpHeaderSize, length - kUdpHeaderSize};
+    const std::span<const std::uint8_t> payload{header + kUdpHeaderSize, length - kUdpHeaderSize};
+    const auto is_forwarded = [&] {
+        IpAddress remote;
+        frame.is_ipv6 ? remote.set_v6(ip + 8) : remote.set_v4(ip + 12);
+        return std::binary_search(tables.forwarded.begin(), tables.forwarded.end(), remote);
+    };
+    frame.drop = FrameDrop::None;
+    frame.local_port = be16_at(header + 2);
+    frame.l4_offset = static_cast<std::uint16_t>(udp.at);
+    // Requests are served whoever sends them; what else comes from a configured source belongs to its
+    // association.
+    const bool to_control =
+        !is_ntp || (!payload.empty() && mode_of(payload) != Mode::Client && is_forwarded());
+    frame.slot =
+        static_cast<std::uint8_t>(to_control ? kMaxBurst - ++control_count : request_count++);
+    frame.verdict = to_control ? FrameVerdict::ToControl : FrameVerdict::Reply;
+    RxDatagram& datagram = datagrams[frame.slot];
+    datagram.payload = payload;
     if (frame.is_ipv6) {
-        std::array<std::uint8_t, 16> bytes;
-        std::memcpy(bytes.data(), ip + 8, 16);
-        datagram.remote.ip = IpAddress::v6(bytes);
-        std::memcpy(bytes.data(), ip + 24, 16);
-        datagram.local = IpAddress::v6(bytes);
+        datagram.remote.ip.set_v6(ip + 8);
+        datagram.local.set_v6(ip + 24);
     } else {
-        datagram.remote.ip =
-            IpAddress::v4((std::uint32_t{be16_at(ip + 12)} << 16) | be16_at(ip + 14));
-        datagram.local = IpAddress::v4((std::uint32_t{be16_at(ip + 16)} << 16) | be16_at(ip + 18));
+        datagram.remote.ip.set_v4(ip + 12);
+        datagram.local.set_v4(ip + 16);
     }
     datagram.remote.port = be16_at(header);
     datagram.interface_index = config.interface_index;
     datagram.frame_length = frame.length;
     datagram.stamp = frame.stamp;
-
-    frame.drop = FrameDrop::None;
-    frame.local_port = be16_at(header + 2);
-    frame.l4_offset = static_cast<std::uint16_t>(udp.at);
-    const auto& forwarded = tables.forwarded;
-    // Requests are served whoever sends them; what else comes from a configured source belongs to its
-    // association.
-    const bool to_control =
-        !is_ntp || (!datagram.payload.empty() && mode_of(datagram.payload) != Mode::Client &&
-                    std::binary_search(forwarded.begin(), forwarded.end(), datagram.remote.ip));
-    if (to_control) {
-        frame.verdict = FrameVerdict::ToControl;
-        frame.slot = static_cast<std::uint8_t>(kMaxBurst - ++control_count);
-    } else {
-        if (!udp.plain) {
-            // The answer has a plain header, so the packet moves to where its own will be.
-            const std::size_t at = udp.ip + (frame.is_ipv6 ? kIpv6HeaderSize : kIpv4HeaderSize);
-            std::memmove(frame.data + at, header, length);
-            frame.l4_offset = static_cast<std::uint16_t>(at);
-            datagram.payload = {frame.data + at + kUdpHeaderSize, length - kUdpHeaderSize};
-        }
-        frame.verdict = FrameVerdict::Reply;
-        frame.slot = static_cast<std::uint8_t>(request_count++);
-        replies[frame.slot].use_buffer(
-            {frame.data + frame.l4_offset + kUdpHeaderSize, datagram.payload.size()});
+    if (to_control) return;
+    if (!udp.plain) {
+        // The answer has a plain header, so the packet moves to where its own will be.
+        const std::size_t at = udp.ip + (frame.is_ipv6 ? kIpv6HeaderSize : kIpv4HeaderSize);
+        std::memmove(frame.data + at, header, length);
+        frame.l4_offset = static_cast<std::uint16_t>(at);
+        datagram.payload = {frame.data + at + kUdpHeaderSize, payload.size()};
     }
-    datagrams[frame.slot] = datagram;
+    replies[frame.slot].use_buffer({frame.data + frame.l4_offset + kUdpHeaderSize, payload.size()});
 }
 
-/// Turns the headers round. What depends on the payload's bytes is left to `finish`.
-void FrameServer::Impl::write_headers(Frame& frame, std::size_t payload_size) const noexcept {
+/// Turns the headers round. What depends on the payload's bytes is left to `finish`. Sums are taken of
+/// what is read, never of what has just been written, which a wider read would have to wait for.
+void FrameServer::Impl::write_headers(Frame& frame, std::size_t payload_size) noexcept {
     const std::size_t udp_size = kUdpHeaderSize + payload_size;
     if (!set_length(frame, frame.l4_offset + udp_size)) return drop(frame, FrameDrop::NoRoom);
     swap_macs(frame.data);
     std::uint8_t* ip = frame.data + frame.l3_offset;
-    const auto traffic_class = static_cast<std::uint8_t>(config.dscp << 2);
-    if (frame.is_ipv6) {
-        ip[0] = static_cast<std::uint8_t>(0x60 | traffic_class >> 4);
-        ip[1] = static_cast<std::uint8_t>(traffic_class << 4);
-        ip[2] = ip[3] = 0;
-        put_be16(ip + 4, static_cast<std::uint16_t>(udp_size));
-        ip[6] = kProtocolUdp;
-        ip[7] = kHopLimit;
-        std::uint8_t both[32];
-        std::memcpy(both, ip + 8, 32);
-        std::memcpy(ip + 8, both + 16, 16);
-        std::memcpy(ip + 24, both, 16);
-    } else {
-        const std::uint32_t asker = word_at(ip + 12);
-        const std::uint32_t own = word_at(ip + 16);
-        ip[0] = 0x45;
-        ip[1] = traffic_class;
-        put_be16(ip + 2, static_cast<std::uint16_t>(kIpv4HeaderSize + udp_size));
-        // Whole, so that it needs no identification (RFC 6864).
-        put_be16(ip + 4, 0);
-        put_be16(ip + 6, 0x4000);
-        ip[8] = kHopLimit;
-        ip[9] = kProtocolUdp;
-        put_be16(ip + 10, 0);
-        std::memcpy(ip + 12, &own, 4);
-        std::memcpy(ip + 16, &asker, 4);
-        if (!config.offload_ip_checksum) {
-            store_sum(ip + 10,
-                      static_cast<std::uint16_t>(~fold_sum(sum_words(0, ip, kIpv4HeaderSize))));
-        }
-    }
     std::uint8_t* udp = frame.data + frame.l4_offset;
-    std::swap_ranges(udp, udp + 2, udp + 2);
-    put_be16(udp + 4, static_cast<std::uint16_t>(udp_size));
+    const std::uint64_t addresses_sum =
+        frame.is_ipv6 ? turn_ipv6(ip, udp_size, config.dscp)
+                      : turn_ipv4(ip, udp_size, config.dscp, config.offload_ip_checksum);
+    const std::uint16_t length = sum_order(static_cast<std::uint16_t>(udp_size));
+    std::uint64_t sum = addresses_sum + sum_order(kProtocolUdp) + length;
+    const std::uint32_t ports = word_at(udp);
+    const std::uint32_t turned = ports << 16 | ports >> 16;
+    std::memcpy(udp, &turned, 4);
+    // The checksum is still zero in the sum.
+    if (!config.offload_udp_checksum) sum += std::uint64_t{ports} + length;
+    std::memcpy(udp + 4, &length, 2);
+    header_sums[frame.slot] = sum;
 }
 
 void FrameServer::finish(std::span<Frame> frames, SystemTime now, std::size_t position) noexcept {
@@ -425,22 +442,13 @@ void FrameServer::finish(std::span<Frame> frames, SystemTime now, std::size_t po
 void FrameServer::Impl::finish(Frame& frame, SystemTime now, std::size_t position) noexcept {
     Reply& reply = replies[frame.slot];
     reply.finish(now, position);
-    std::uint8_t* udp = frame.data + frame.l4_offset;
     frame.want_stamp = reply.wants_stamp();
     frame.cookie = reply.cookie();
-
-    const std::uint8_t* ip = frame.data + frame.l3_offset;
-    const std::size_t udp_size = kUdpHeaderSize + reply.size();
-    std::uint64_t sum =
-        std::uint64_t{sum_order(kProtocolUdp)} + sum_order(static_cast<std::uint16_t>(udp_size));
-    if (frame.is_ipv6) {
-        sum = sum_words(sum, ip + 8, 32);
-    } else {
-        sum += std::uint64_t{word_at(ip + 12)} + word_at(ip + 16);
-    }
+    std::uint8_t* udp = frame.data + frame.l4_offset;
+    const std::uint64_t sum = header_sums[frame.slot];
     if (config.offload_udp_checksum) return store_sum(udp + 6, fold_sum(sum));
-    store_sum(udp + 6, 0);
-    const auto checksum = static_cast<std::uint16_t>(~fold_sum(sum_words(sum, udp, udp_size)));
+    const auto checksum =
+        static_cast<std::uint16_t>(~fold_sum(sum_words(sum, udp + kUdpHeaderSize, reply.size())));
     // Zero would mean "no checksum"; all ones is the same number.
     store_sum(udp + 6, checksum == 0 ? 0xffff : checksum);
 }

@@ -48,10 +48,18 @@ inline FrameDrop parse_layer2(const Frame& frame, Layer2& out) noexcept {
 
 /// Back to the sender, from the address that was written to (which was a station's).
 inline void swap_macs(std::uint8_t* data) noexcept {
-    std::uint8_t both[12];
-    std::memcpy(both, data, 12);
-    std::memcpy(data, both + 6, 6);
-    std::memcpy(data + 6, both, 6);
+    std::uint32_t to;
+    std::uint32_t from;
+    std::uint16_t to_end;
+    std::uint16_t from_end;
+    std::memcpy(&to, data, 4);
+    std::memcpy(&to_end, data + 4, 2);
+    std::memcpy(&from, data + 6, 4);
+    std::memcpy(&from_end, data + 10, 2);
+    std::memcpy(data, &from, 4);
+    std::memcpy(data + 4, &from_end, 2);
+    std::memcpy(data + 6, &to, 4);
+    std::memcpy(data + 10, &to_end, 2);
 }
 
 /// Back to the sender, from `own`.

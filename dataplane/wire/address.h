@@ -3,8 +3,10 @@
 /// IP addresses and UDP end points as plain values, without the operating system's headers.
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +41,21 @@ public:
     constexpr const std::array<std::uint8_t, 16>& bytes() const noexcept { return bytes_; }
     bool is_loopback() const noexcept;
     bool is_any() const noexcept;
+
+    /// Becomes the address of 4 or 16 bytes as they stand in a packet. In place and by wide stores,
+    /// because copying a value this odd in size makes the processor wait for its parts.
+    void set_v4(const std::uint8_t* bytes) noexcept {
+        std::array<std::uint32_t, 4> words{};
+        std::memcpy(words.data(), bytes, 4);
+        const auto wide = std::bit_cast<std::array<std::uint64_t, 2>>(words);
+        family_ = Family::V4;
+        std::memcpy(bytes_.data(), &wide[0], 8);
+        std::memcpy(bytes_.data() + 8, &wide[1], 8);
+    }
+    void set_v6(const std::uint8_t* bytes) noexcept {
+        family_ = Family::V6;
+        std::memcpy(bytes_.data(), bytes, bytes_.size());
+    }
 
     /// What a server of this address puts into its clients' reference ID: the IPv4 address, or the
     /// first four bytes of the MD5 digest of the IPv6 one (RFC 5905, 7.3). In dataplane/wire/mac.cc

@@ -21,12 +21,23 @@ inline std::uint64_t sum_words(std::uint64_t sum, const std::uint8_t* data,
         high += word >> 32;
     }
     sum += high;
-    if (size != 0) {
-        std::uint64_t rest = 0;
-        for (std::size_t i = 0; i < size; ++i) {
-            reinterpret_cast<std::uint8_t*>(&rest)[i] = data[i];
-        }
-        sum += (rest & 0xffffffff) + (rest >> 32);
+    if ((size & 4) != 0) {
+        std::uint32_t word;
+        std::memcpy(&word, data, 4);
+        sum += word;
+        data += 4;
+    }
+    if ((size & 2) != 0) {
+        std::uint16_t word;
+        std::memcpy(&word, data, 2);
+        sum += word;
+        data += 2;
+    }
+    if ((size & 1) != 0) {
+        const std::uint8_t last[2] = {data[0], 0};
+        std::uint16_t word;
+        std::memcpy(&word, last, 2);
+        sum += word;
     }
     return sum;
 }
