@@ -1,6 +1,6 @@
-/// Cycles per packet of the frame layer in memory: 16,384 requests in buffers of their own, more than the
-/// second cache holds, answered in bursts as a polled port does. For each kind of load: the whole server,
-/// the responder alone on the same payloads, and the frame layer as the difference.
+/// Cycles per packet of the frame layer in memory: 16,384 requests in buffers of their own, more than
+/// the second cache holds, answered in bursts as a polled port does. For each kind of load: the whole
+/// server, the responder alone on the same payloads, and the frame layer as the difference.
 ///   frame_bench [--frames=16384] [--burst=32] [--clients=1000000] [--passes=15] [--load=NAME]
 ///     [--json=FILE]
 
