@@ -17,11 +17,11 @@ enum class ChecksumState : std::uint8_t { Unknown, Good, Bad };
 
 /// What is to be done with a frame.
 enum class FrameVerdict : std::uint8_t {
-    Drop,      ///< free the buffer; `Frame::drop` says why
-    Reply,     ///< an NTP response lies in the buffer: `FrameServer::finish`, then send
-    Answered,  ///< another complete answer lies in the buffer: send it
-    ToControl,  ///< to the control loop: see `FrameServer::datagram`; the bytes are a request's no more
-    ToKernel,  ///< not ours: unchanged to the exception path
+    Drop,       ///< free the buffer; `Frame::drop` says why
+    Reply,      ///< an NTP response lies in the buffer: `FrameServer::finish`, then send
+    Answered,   ///< another complete answer lies in the buffer: send it
+    ToControl,  ///< unchanged to the control loop: see `FrameServer::datagram`
+    ToKernel,   ///< not ours: unchanged to the exception path
 };
 
 /// Why a frame was not used. One counter each.

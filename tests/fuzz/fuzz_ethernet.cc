@@ -1,4 +1,4 @@
-/// Ethernet frames with IP and UDP: whatever parses can be built again.
+/// Ethernet frames with IP and UDP, ARP, neighbour discovery: whatever parses can be built again.
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <span>
 
+#include "dataplane/wire/arp.h"
 #include "dataplane/wire/ethernet.h"
+#include "dataplane/wire/icmp.h"
 #include "dataplane/wire/ip.h"
 
 namespace {
@@ -32,6 +34,20 @@ void check_ip(std::span<const std::uint8_t> data) {
     }
 }
 
+void check_link(std::span<const std::uint8_t> data) {
+    std::array<std::uint8_t, 72> out;
+    if (const auto arp = parse_arp(data)) {
+        require(build_arp(*arp, out) == kArpSize);
+        require(std::equal(out.begin(), out.begin() + kArpSize, data.begin()));
+    }
+    if (const auto message = parse_neighbour(data)) {
+        const std::size_t size = build_neighbour(*message, out);
+        const auto again = parse_neighbour(std::span(out).first(size));
+        require(again && again->target == message->target &&
+                again->solicited == message->solicited && again->link_layer == message->link_layer);
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -44,5 +60,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(std::equal(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(header->size()),
                        frame.begin()));
     check_ip(frame.subspan(header->size()));
+    check_link(frame.subspan(header->size()));
     return 0;
 }

@@ -189,6 +189,22 @@ TEST(FrameServer, ChecksWhatTheDeviceHasNotChecked) {
     EXPECT_EQ(bench.receive(request).drop, FrameDrop::BadChecksum);
 }
 
+TEST(FrameServer, TakesTheSumOfThePseudoHeaderOnlyWhereToldTo) {
+    FrameServerConfig config = frame_config(DataplaneMode::Shared);
+    Bytes request = udp_frame(ntp_request());
+    // c000 + 0201 + c000 + 0207 + 0011 + 0038, not complemented.
+    request[40] = 0x84;
+    request[41] = 0x52;
+    FrameBench strict(config);
+    EXPECT_EQ(strict.receive(request).drop, FrameDrop::BadChecksum);
+    config.partial_checksums = true;
+    FrameBench bench(config);
+    const Bytes answer = bench.answer(request);
+    ASSERT_TRUE(parse_answer(answer).packet);
+    request[41] ^= 1;
+    EXPECT_EQ(bench.receive(request).drop, FrameDrop::BadChecksum);
+}
+
 TEST(FrameServer, AnswersUncheckedRequestsOverIpv4Only) {
     FrameBench bench(frame_config(DataplaneMode::Shared));
     Bytes request = udp_frame(ntp_request());
