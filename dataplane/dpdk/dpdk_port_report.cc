@@ -84,6 +84,9 @@ DataplaneWorkerReport DpdkPort::report(const WorkerThread& thread, unsigned queu
         report.drops.emplace_back("not-taken", count);
     }
     report.cycles_per_packet = ratio(worker.busy_cycles.get(), worker.rx_frames.get());
+    for (std::size_t i = 0; i < kWorkerStages; ++i) {
+        report.stage_cycles[i] = ratio(worker.stage_cycles[i].get(), worker.rx_frames.get());
+    }
     report.busy_share = thread.busy_share;
     report.mean_burst = ratio(worker.rx_frames.get(), worker.bursts.get());
     for (std::size_t i = 0; i < report.latency_log2_ns.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
+#include <rte_prefetch.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -210,6 +211,7 @@ std::size_t EthdevNic::receive(unsigned queue, std::span<Frame> frames,
         static_cast<std::uint16_t>(std::min({frames.size(), buffers.size(), kMaxBurst}));
     const std::uint16_t count =
         rte_eth_rx_burst(port_, static_cast<std::uint16_t>(queue), mbufs.data(), wanted);
+    for (std::uint16_t i = 0; i < count; ++i) rte_prefetch0(mbufs[i]);
     for (std::uint16_t i = 0; i < count; ++i) {
         rte_mbuf* mbuf = mbufs[i];
         Frame& frame = frames[i];

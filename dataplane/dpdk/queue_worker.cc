@@ -70,6 +70,8 @@ bool QueueWorker::turn() noexcept {
         counters_.empty_turns.add();
         return look_after_others();
     }
+    const std::uint64_t received = read_cycles();
+    counters_.add_stage(WorkerStage::Receive, received - polled);
     counters_.bursts.add();
     counters_.rx_frames.add(count);
     if (count == config_.burst) counters_.full_bursts.add();
@@ -80,9 +82,10 @@ bool QueueWorker::turn() noexcept {
     } else {
         stamp_burst(count, polled, line);
         server_.receive(std::span(frames_).first(count), context_.state.load(), *tables);
-        if (const std::size_t answers = sort_burst(count); answers != 0) {
-            send_answers(answers, line);
-        }
+        const std::size_t answers = sort_burst(count);
+        const std::uint64_t answered = read_cycles();
+        counters_.add_stage(WorkerStage::Answer, answered - received);
+        if (answers != 0) send_answers(answers, answered, line);
         pass_sightings();
     }
     look_after_others();
@@ -200,14 +203,17 @@ void QueueWorker::finish_answers(std::span<Frame> answers, std::uint64_t read,
     }
 }
 
-void QueueWorker::send_answers(std::size_t count, const CounterLine& line) noexcept {
+void QueueWorker::send_answers(std::size_t count, std::uint64_t read,
+                               const CounterLine& line) noexcept {
     const std::span<Frame> answers = std::span(frames_).first(count);
-    const std::uint64_t read = read_cycles();
     finish_answers(answers, read, line);
     arm_stamps(answers, read);
+    const std::uint64_t finished = read_cycles();
     const std::size_t sent =
         nic_.send(config_.queue, answers, std::span<const NicBuffer>(buffers_).first(count));
     const std::uint64_t after = read_cycles();
+    counters_.add_stage(WorkerStage::Finish, finished - read);
+    counters_.add_stage(WorkerStage::Send, after - finished);
     if (sent == count) transmit_clock_.observe(after - read, count);
     const SystemTime gone = line.to_system(after);
     for (std::size_t i = 0; i < sent; ++i) {

@@ -102,7 +102,7 @@ private:
     void stamp_burst(std::size_t count, std::uint64_t polled, const CounterLine& line) noexcept;
     Stamp device_stamp(const NicBuffer& buffer) const noexcept;
     std::size_t sort_burst(std::size_t count) noexcept;
-    void send_answers(std::size_t count, const CounterLine& line) noexcept;
+    void send_answers(std::size_t count, std::uint64_t read, const CounterLine& line) noexcept;
     void finish_answers(std::span<Frame> answers, std::uint64_t read,
                         const CounterLine& line) noexcept;
     void arm_stamps(std::span<const Frame> answers, std::uint64_t read) noexcept;

@@ -14,4 +14,15 @@ const char* to_string(PortHealth health) noexcept {
     return "?";
 }
 
+const char* to_string(WorkerStage stage) noexcept {
+    switch (stage) {
+        case WorkerStage::Receive: return "receive";
+        case WorkerStage::Answer: return "answer";
+        case WorkerStage::Finish: return "finish";
+        case WorkerStage::Send: return "send";
+        case WorkerStage::Count: break;
+    }
+    return "?";
+}
+
 }  // namespace gnomon

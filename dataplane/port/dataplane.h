@@ -44,6 +44,19 @@ enum class PortHealth : std::uint8_t {
 
 const char* to_string(PortHealth health) noexcept;
 
+/// What a worker does with a burst, in this order.
+enum class WorkerStage : std::uint8_t {
+    Receive,  ///< the device's receive call
+    Answer,   ///< stamps, parsing, judging, preparing replies; passing on what is not answered
+    Finish,   ///< T3, MACs, checksums
+    Send,     ///< the device's send call
+    Count,
+};
+inline constexpr std::size_t kWorkerStages = static_cast<std::size_t>(WorkerStage::Count);
+
+/// "receive", "answer", "finish", "send".
+const char* to_string(WorkerStage stage) noexcept;
+
 /// One worker's counters and distributions since its start. Cycles are of the processor's counter.
 struct DataplaneWorkerReport {
     unsigned queue = 0;
@@ -65,8 +78,10 @@ struct DataplaneWorkerReport {
     /// not zero.
     std::vector<std::pair<std::string, std::uint64_t>> drops;
     double cycles_per_packet = 0.0;  ///< of bursts that were not empty
-    double busy_share = 0.0;         ///< of the cycles since the previous report, 0..1
-    double mean_burst = 0.0;         ///< frames per burst that was not empty
+    /// Its parts by WorkerStage.
+    std::array<double, kWorkerStages> stage_cycles{};
+    double busy_share = 0.0;  ///< of the cycles since the previous report, 0..1
+    double mean_burst = 0.0;  ///< frames per burst that was not empty
     /// Receive stamp to hand-over for sending, in powers of two: bucket i counts [2^i, 2^(i+1)) ns.
     std::array<std::uint64_t, 32> latency_log2_ns{};
 };
@@ -137,6 +152,6 @@ struct DataplaneModule {
 };
 inline constexpr char kDataplaneEntry[] = "gnomon_dataplane_module";
 /// Raised whenever anything in this header or in what it includes changes its layout.
-inline constexpr char kDataplaneAbi[] = "gnomon-dataplane 1";
+inline constexpr char kDataplaneAbi[] = "gnomon-dataplane 2";
 
 }  // namespace gnomon
