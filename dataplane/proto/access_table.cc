@@ -104,6 +104,41 @@ bool AccessTable::is_allowed(const IpAddress& address) const noexcept {
     return rule == Rule::Allow;
 }
 
+AccessTable::Flips AccessTable::flips(IpAddress::Family family) const {
+    Flips flips;
+    const Root& root = family == IpAddress::Family::V4 ? v4_ : v6_;
+    Rule verdict = Rule::Inherit;  // nothing seen yet
+    if (root.block == 0) {
+        flips.first_allowed = root.rule == Rule::Allow;
+    } else {
+        walk(root.block, 0, AddressKey{}, root.rule, verdict, flips);
+    }
+    return flips;
+}
+
+/// In the order of addresses; `verdict` is that of the address before `first`.
+void AccessTable::walk(std::uint32_t block, unsigned level, AddressKey first, Rule inherited,
+                       Rule& verdict, Flips& flips) const {
+    const unsigned shift = 60 - kBitsPerLevel * (level % 16);
+    for (std::uint64_t entry = 0; entry < 16; ++entry) {
+        const Rule own = blocks_[block].rules[entry];
+        const Rule rule = own == Rule::Inherit ? inherited : own;
+        AddressKey at = first;
+        (level < 16 ? at.high : at.low) |= entry << shift;
+        if (const std::uint32_t child = blocks_[block].children[entry]; child != 0) {
+            walk(child, level + 1, at, rule, verdict, flips);
+            continue;
+        }
+        if (rule == verdict) continue;
+        if (verdict == Rule::Inherit) {
+            flips.first_allowed = rule == Rule::Allow;
+        } else {
+            flips.at.push_back(at);
+        }
+        verdict = rule;
+    }
+}
+
 bool AccessTable::is_any_allowed(IpAddress::Family family) const noexcept {
     switch (family) {
         case IpAddress::Family::V4: return any_allowed(v4_.block, v4_.rule);

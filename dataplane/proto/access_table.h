@@ -15,12 +15,21 @@
 /// several threads at once.
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <vector>
 
 #include "dataplane/wire/address.h"
 
 namespace gnomon {
+
+/// The bits of an address as a number: of an IPv6 address all, of an IPv4 address the upper 32.
+struct AddressKey {
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+
+    friend constexpr auto operator<=>(const AddressKey&, const AddressKey&) noexcept = default;
+};
 
 class AccessTable {
 public:
@@ -37,6 +46,15 @@ public:
     /// Whether a server socket of this family has any client (SRV-04). `Unspecified`: either
     /// family.
     bool is_any_allowed(IpAddress::Family family) const noexcept;
+
+    /// The whole table as runs of addresses: `at` are the ascending addresses from which on the verdict
+    /// is the other one.
+    struct Flips {
+        bool first_allowed = false;
+        std::vector<AddressKey> at;
+    };
+    /// V4 or V6.
+    Flips flips(IpAddress::Family family) const;
 
 private:
     enum class Rule : std::uint8_t { Inherit = 0, Allow, Deny };
@@ -56,6 +74,8 @@ private:
     void set_in_tree(Root& root, const IpAddress& address, unsigned prefix, Rule rule, bool all);
     std::uint32_t new_block();
     void free_block(std::uint32_t block);
+    void walk(std::uint32_t block, unsigned level, AddressKey first, Rule inherited, Rule& verdict,
+              Flips& flips) const;
     bool any_allowed(std::uint32_t block, Rule inherited) const noexcept;
 
     std::vector<Block> blocks_;
