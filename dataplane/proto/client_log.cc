@@ -1,18 +1,17 @@
 #include "dataplane/proto/client_log.h"
 
+#include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "dataplane/proto/byte_lock.h"
-#include "servo/units/assert.h"
+#include "dataplane/proto/byte_tags.h"
 
 namespace gnomon {
 
 namespace {
 
-constexpr std::size_t kSlotSize = 8;
+constexpr std::size_t kBucketSize = kTagsPerWord;
 /// Memory that one client costs at most, with its timestamp pair.
 constexpr std::uint64_t kBytesPerClient = 120;
 
@@ -27,67 +26,77 @@ std::uint64_t mix(std::uint64_t x) noexcept {
     return x ^ (x >> 33);
 }
 
+std::uint64_t high(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+}
+
 }  // namespace
 
 std::size_t ClientLogConfig::capacity() const noexcept {
     const std::uint64_t affordable = memory_limit / kBytesPerClient;
-    if (affordable < kSlotSize) return kSlotSize;
+    if (affordable < kBucketSize) return kBucketSize;
     return static_cast<std::size_t>(std::bit_floor(std::min<std::uint64_t>(affordable, 1U << 24)));
 }
 
+/// What one client did with one service.
+struct ClientLog::Use {
+    std::uint32_t last_hit;  ///< ticks; 0: never
+    std::uint32_t hits;
+    std::uint16_t drops;
+    std::uint16_t tokens;
+    RequestRate rate;
+    RequestRate limited_rate;  ///< after responses were withheld
+    bool limited;              ///< the last request got no response (NTP only)
+    IpAddress::Family family;  ///< of the client; used in Record only, where it fills a gap
+};
+
 struct ClientLog::Record {
-    std::array<std::uint8_t, 16> address{};
-    IpAddress::Family family = IpAddress::Family::Unspecified;
-    bool limited = false;  ///< the last NTP request got no response
-    RequestRate limited_rate;
-    std::array<RequestRate, kServiceCount> rates{};
-    std::array<std::uint32_t, kServiceCount> last_hit{};  ///< ticks; 0: never
-    std::array<std::uint32_t, kServiceCount> hits{};
-    std::array<std::uint16_t, kServiceCount> drops{};
-    std::array<std::uint16_t, kServiceCount> tokens{};
+    std::array<std::uint8_t, 16> address;
+    Use ntp;
 
     bool is(const IpAddress& ip) const noexcept {
-        return family == ip.family() && address == ip.bytes();
+        return address == ip.bytes() && ntp.family == ip.family();
     }
     IpAddress ip() const noexcept {
-        if (family == IpAddress::Family::V6) return IpAddress::v6(address);
+        if (ntp.family == IpAddress::Family::V6) return IpAddress::v6(address);
         return IpAddress::v4(std::uint32_t{address[0]} << 24 | std::uint32_t{address[1]} << 16 |
                              std::uint32_t{address[2]} << 8 | address[3]);
     }
-    /// Ticks since any service was asked for.
-    std::uint32_t idle(std::uint32_t now) const noexcept {
-        std::uint32_t least = 0xffff'ffffU;
-        for (const std::uint32_t hit : last_hit) {
-            if (hit != 0) least = std::min(least, now - hit);
-        }
-        return least;
-    }
-    std::uint64_t all_hits() const noexcept {
-        std::uint64_t sum = 0;
-        for (const std::uint32_t n : hits) sum += n;
-        return sum;
-    }
 };
 
-struct ClientLog::Slot {
+struct ClientLog::RareUses {
+    std::array<Use, kServiceCount - 1> uses;
+};
+
+/// One line: what finds a record, and what chooses the one that makes room.
+struct alignas(kCacheLine) ClientLog::Bucket {
     ByteLock lock;
-    std::array<Record, kSlotSize> records;
+    std::uint8_t rare_used;  ///< bit i: RareUses of client i are not empty
+    /// Read without the lock by `prefetch_record` only.
+    std::atomic<std::uint64_t> tags;
+    std::array<std::uint32_t, kBucketSize> last_hit;  ///< ticks, of any service
+    std::array<std::uint8_t, kBucketSize> hits;       ///< of all services; stops at 255
 };
 
 ClientLog::ClientLog(const ClientLogConfig& config, std::uint64_t phase)
-    : config_(config), phase_ns_(phase % 62'500'000), hash_key_(mix(phase + 1)) {
+    : config_(config),
+      phase_ns_(phase % 62'500'000),
+      hash_keys_{mix(phase + 1), mix(phase ^ 0x9e3779b97f4a7c15ULL) | 1} {
     for (std::size_t i = 0; i < kServiceCount; ++i) scales_[i] = TokenBucketScale(config.limits[i]);
     if (!config_.enabled) return;
+    static_assert(sizeof(Bucket) == kCacheLine && sizeof(Record) == kCacheLine / 2);
+    static_assert(sizeof(Bucket) / kBucketSize + sizeof(Record) + sizeof(RareUses) + 36 <=
+                  kBytesPerClient);
     record_count_ = config_.capacity();
-    slot_count_ = record_count_ / kSlotSize;
-    // All-zero bytes are an empty slot, and memory fresh from the system is zero without being
-    // touched: a limit of gigabytes costs nothing until clients come.
-    static_assert(std::is_trivially_destructible_v<Slot>);
-    slots_ = static_cast<Slot*>(std::calloc(slot_count_, sizeof(Slot)));
-    if (slots_ == nullptr) throw std::bad_alloc();
+    bucket_count_ = record_count_ / kBucketSize;
+    buckets_ = ZeroedArray<Bucket>(bucket_count_);
+    records_ = ZeroedArray<Record>(record_count_);
+    rare_ = ZeroedArray<RareUses>(record_count_);
 }
 
-ClientLog::~ClientLog() { std::free(slots_); }
+ClientLog::~ClientLog() = default;
 
 std::uint32_t ClientLog::to_ticks(SystemTime t) const noexcept {
     const auto shifted = static_cast<std::uint64_t>(t.ns()) + phase_ns_;
@@ -95,74 +104,125 @@ std::uint32_t ClientLog::to_ticks(SystemTime t) const noexcept {
     return ticks == 0 ? 1 : ticks;  // 0 stands for "never"
 }
 
-ClientLog::Record& ClientLog::find_or_replace(Slot& slot, const IpAddress& client) noexcept {
-    Record* chosen = nullptr;
-    std::uint32_t newest = 0;
-    for (Record& record : slot.records) {
-        if (record.is(client)) return record;
-        if (record.family == IpAddress::Family::Unspecified) {
-            chosen = &record;  // records fill from the front: nothing follows an empty one
-            break;
-        }
-        for (const std::uint32_t hit : record.last_hit) {
-            if (hit != 0 && (newest == 0 || static_cast<std::int32_t>(hit - newest) > 0)) {
-                newest = hit;
-            }
-        }
+// Two multiplications whose halves are folded (as in wyhash); the keys are secret, so that nobody
+// can choose addresses that share a bucket.
+std::uint64_t ClientLog::hash(const IpAddress& client) const noexcept {
+    std::array<std::uint64_t, 2> words{};
+    std::memcpy(words.data(), client.bytes().data(), sizeof(words));
+    const std::uint64_t folded = high(words[0] ^ hash_keys_[0], words[1] ^ hash_keys_[1]);
+    return high(folded ^ hash_keys_[1], 0xff51afd7ed558ccdULL);
+}
+
+void ClientLog::prefetch_bucket(std::uint64_t hash) const noexcept {
+    if (!buckets_.is_empty()) __builtin_prefetch(&buckets_[bucket_of(hash)], 1);
+}
+
+void ClientLog::prefetch_record(std::uint64_t hash) const noexcept {
+    if (buckets_.is_empty()) return;
+    const std::size_t bucket = bucket_of(hash);
+    const std::uint64_t tags = buckets_[bucket].tags.load(std::memory_order_relaxed);
+    std::uint64_t matches = equal_tags(tags, tag_of(hash));
+    if (matches == 0) matches = equal_tags(tags, 0);
+    if (matches == 0) return;
+    __builtin_prefetch(&records_[bucket * kBucketSize + first_place(matches)], 1);
+}
+
+ClientLog::Use& ClientLog::use_of(Service service, std::size_t record) const noexcept {
+    return service == Service::Ntp ? records_[record].ntp : rare_[record].uses[index(service) - 1];
+}
+
+/// The bucket's lock is held.
+std::size_t ClientLog::find_or_replace(std::size_t bucket, std::uint64_t hash,
+                                       const IpAddress& client, bool& replaced) noexcept {
+    Bucket& b = buckets_[bucket];
+    const std::uint64_t tags = b.tags.load(std::memory_order_relaxed);
+    const std::size_t base = bucket * kBucketSize;
+    for (std::uint64_t m = equal_tags(tags, tag_of(hash)); m != 0; m &= m - 1) {
+        if (records_[base + first_place(m)].is(client)) return base + first_place(m);
     }
-    if (chosen == nullptr) {
-        chosen = &slot.records[0];
-        for (Record& record : slot.records) {
-            const std::uint32_t idle = record.idle(newest);
-            const std::uint32_t longest = chosen->idle(newest);
-            if (idle > longest || (idle == longest && record.all_hits() < chosen->all_hits())) {
-                chosen = &record;
-            }
+
+    std::size_t place = 0;
+    if (const std::uint64_t empty = equal_tags(tags, 0); empty != 0) {
+        place = first_place(empty);
+    } else {
+        std::uint32_t newest = b.last_hit[0];
+        for (const std::uint32_t hit : b.last_hit) {
+            if (static_cast<std::int32_t>(hit - newest) > 0) newest = hit;
         }
-        record_drops_.fetch_add(1, std::memory_order_relaxed);
+        for (std::size_t i = 1; i < kBucketSize; ++i) {
+            const std::uint32_t idle = newest - b.last_hit[i];
+            const std::uint32_t longest = newest - b.last_hit[place];
+            if (idle > longest || (idle == longest && b.hits[i] < b.hits[place])) place = i;
+        }
+        replaced = true;
+        if ((b.rare_used >> place & 1) != 0) rare_[base + place] = RareUses{};
+        b.rare_used = static_cast<std::uint8_t>(b.rare_used & ~(1U << place));
     }
-    *chosen = Record{};
-    chosen->address = client.bytes();
-    chosen->family = client.family();
-    for (std::size_t i = 0; i < kServiceCount; ++i) chosen->tokens[i] = scales_[i].capacity();
-    return *chosen;
+    b.tags.store(with_tag(tags, place, tag_of(hash)), std::memory_order_relaxed);
+    b.last_hit[place] = 0;
+    b.hits[place] = 0;
+    Record& record = records_[base + place];
+    record.address = client.bytes();
+    record.ntp = Use{};
+    record.ntp.family = client.family();
+    return base + place;
+}
+
+ClientLog::Outcome ClientLog::update(Service service, std::uint64_t hash, const IpAddress& client,
+                                     SystemTime now, RandomSource& random) noexcept {
+    Outcome outcome;
+    if (buckets_.is_empty() || !client.is_ip()) return outcome;
+    const std::size_t bucket = bucket_of(hash);
+    Bucket& b = buckets_[bucket];
+    ByteLockGuard guard(b.lock);
+    if (!guard) return outcome;
+
+    const std::size_t record = find_or_replace(bucket, hash, client, outcome.replaced);
+    const std::size_t place = record % kBucketSize;
+    const TokenBucketScale& scale = scales_[index(service)];
+    Use& use = use_of(service, record);
+    const std::uint32_t ticks = to_ticks(now);
+    const std::uint32_t previous = use.last_hit;
+    b.last_hit[place] = ticks;
+    if (service != Service::Ntp) b.rare_used = static_cast<std::uint8_t>(b.rare_used | 1U << place);
+    if (b.hits[place] < 0xff) ++b.hits[place];
+    use.last_hit = ticks;
+    ++use.hits;
+    if (previous == 0) {
+        use.tokens = scale.capacity();
+        use.rate = use.limited_rate = RequestRate();
+    } else if (static_cast<std::int32_t>(ticks - previous) >= 0) {
+        // A clock that was stepped back gives a negative interval: it says nothing.
+        use.tokens = scale.refill(use.tokens, previous, ticks);
+        RequestRate& rate = use.limited ? use.limited_rate : use.rate;
+        rate.update(ticks - previous);
+    }
+    outcome.verdict = limit(use, service, random);
+    return outcome;
+}
+
+ClientLog::Outcome ClientLog::account_ntp(std::uint64_t hash, const IpAddress& client,
+                                          SystemTime now, RandomSource& random) noexcept {
+    return update(Service::Ntp, hash, client, now, random);
 }
 
 Verdict ClientLog::account(Service service, const IpAddress& client, SystemTime now,
                            RandomSource& random) noexcept {
-    const std::size_t s = index(service);
-    hits_[s].fetch_add(1, std::memory_order_relaxed);
-    if (slots_ == nullptr || !client.is_ip()) return Verdict::Pass;
-
-    std::array<std::uint64_t, 2> words{};
-    std::memcpy(words.data(), client.bytes().data(), sizeof(words));
-    const std::uint64_t hash = mix(mix(words[0] ^ hash_key_) ^ words[1]);
-    Slot& slot = slots_[hash & (slot_count_ - 1)];
-    ByteLockGuard guard(slot.lock);
-    if (!guard) return Verdict::Pass;
-
-    Record& record = find_or_replace(slot, client);
-    const std::uint32_t ticks = to_ticks(now);
-    const std::uint32_t previous = record.last_hit[s];
-    record.last_hit[s] = ticks;
-    ++record.hits[s];
-    // A clock that was stepped back gives a negative interval: it says nothing.
-    if (previous != 0 && static_cast<std::int32_t>(ticks - previous) >= 0) {
-        record.tokens[s] = scales_[s].refill(record.tokens[s], previous, ticks);
-        RequestRate& rate =
-            service == Service::Ntp && record.limited ? record.limited_rate : record.rates[s];
-        rate.update(ticks - previous);
+    hits_[index(service)].fetch_add(1, std::memory_order_relaxed);
+    const Outcome outcome = update(service, hash(client), client, now, random);
+    if (outcome.replaced) record_drops_.fetch_add(1, std::memory_order_relaxed);
+    if (outcome.verdict == Verdict::Drop) {
+        drops_[index(service)].fetch_add(1, std::memory_order_relaxed);
     }
-    return limit(record, service, random);
+    return outcome.verdict;
 }
 
-Verdict ClientLog::limit(Record& record, Service service, RandomSource& random) noexcept {
-    const std::size_t s = index(service);
-    const TokenBucketScale& scale = scales_[s];
+Verdict ClientLog::limit(Use& use, Service service, RandomSource& random) noexcept {
+    const TokenBucketScale& scale = scales_[index(service)];
     if (!scale.enabled()) return Verdict::Pass;
-    if (service == Service::Ntp) record.limited = false;
-    if (record.tokens[s] >= scale.per_response()) {
-        record.tokens[s] = static_cast<std::uint16_t>(record.tokens[s] - scale.per_response());
+    use.limited = false;
+    if (use.tokens >= scale.per_response()) {
+        use.tokens = static_cast<std::uint16_t>(use.tokens - scale.per_response());
         return Verdict::Pass;
     }
 
@@ -170,18 +230,15 @@ Verdict ClientLog::limit(Record& record, Service service, RandomSource& random) 
     bool dropped = (bits & ((1U << scale.leak()) - 1)) != 0;
     // Some clients ask faster when they get no answer. If this one does so at more than twice the
     // rate, limiting only makes things worse: mostly answer then, which slows it down.
-    if (service == Service::Ntp && record.limited_rate.exceeds_twice(record.rates[s])) {
-        dropped = !dropped;
-    }
+    if (service == Service::Ntp && use.limited_rate.exceeds_twice(use.rate)) dropped = !dropped;
     if (!dropped) {
-        record.tokens[s] = 0;
+        use.tokens = 0;
         return Verdict::Pass;
     }
     if (scale.kod() > 0 && ((bits >> 32) & ((1U << scale.kod()) - 1)) == 0) return Verdict::Kod;
 
-    if (service == Service::Ntp) record.limited = true;
-    if (record.drops[s] < 0xffff) ++record.drops[s];
-    drops_[s].fetch_add(1, std::memory_order_relaxed);
+    if (service == Service::Ntp) use.limited = true;
+    if (use.drops < 0xffff) ++use.drops;
     return Verdict::Drop;
 }
 
@@ -194,31 +251,36 @@ int ClientLog::shortest_ntp_interval() const noexcept {
 std::optional<ClientRecordView> ClientLog::report(std::size_t position, std::uint32_t min_hits,
                                                   bool reset, SystemTime now) noexcept {
     if (position >= record_count_) return std::nullopt;
-    Slot& slot = slots_[position / kSlotSize];
-    ByteLockGuard guard(slot.lock);
+    Bucket& bucket = buckets_[position / kBucketSize];
+    const std::size_t place = position % kBucketSize;
+    ByteLockGuard guard(bucket.lock);
     if (!guard) return std::nullopt;
-    Record& record = slot.records[position % kSlotSize];
-    if (record.family == IpAddress::Family::Unspecified) return std::nullopt;
+    const Record& record = records_[position];
+    if (record.ntp.family == IpAddress::Family::Unspecified) return std::nullopt;
 
     bool enough = min_hits == 0;
     ClientRecordView view;
     view.address = record.ip();
     const std::uint32_t now_ticks = to_ticks(now);
     for (std::size_t i = 0; i < kServiceCount; ++i) {
-        enough = enough || record.hits[i] >= min_hits;
-        view.hits[i] = record.hits[i];
-        view.drops[i] = record.drops[i];
-        view.interval[i] = record.rates[i].interval_log2();
-        const std::uint32_t ago = now_ticks - record.last_hit[i];
-        view.last_hit_ago_s[i] = record.last_hit[i] == 0 || static_cast<std::int32_t>(ago) < 0
+        Use& use = use_of(static_cast<Service>(i), position);
+        enough = enough || use.hits >= min_hits;
+        view.hits[i] = use.hits;
+        view.drops[i] = use.drops;
+        view.interval[i] = use.last_hit == 0 ? 127 : use.rate.interval_log2();
+        const std::uint32_t ago = now_ticks - use.last_hit;
+        view.last_hit_ago_s[i] = use.last_hit == 0 || static_cast<std::int32_t>(ago) < 0
                                      ? ClientRecordView::kNeverHit
                                      : ago >> TokenBucketScale::kTickBits;
+        if (reset && use.last_hit != 0) {
+            use.hits = 0;
+            use.drops = 0;
+        }
     }
-    view.ntp_limited_interval = record.limited_rate.interval_log2();
-    if (reset) {
-        record.hits.fill(0);
-        record.drops.fill(0);
+    if (record.ntp.last_hit != 0) {
+        view.ntp_limited_interval = record.ntp.limited_rate.interval_log2();
     }
+    if (reset) bucket.hits[place] = 0;
     if (!enough) return std::nullopt;
     return view;
 }

@@ -4,10 +4,15 @@
 /// drops, request rates and token buckets per service. `clients` reports it, `ratelimit` acts on
 /// it.
 ///
-/// A hash table of slots with eight records each; when a slot is full, the record that has been
+/// A hash table of buckets with eight clients each; when a bucket is full, the client that has been
 /// idle longest makes room (counted in `record_drops`).
 ///
-/// Any number of threads may call `account` at once: each slot has a lock of one byte which is held
+/// What an NTP request needs lies in two cache lines: the bucket's, with tags that tell which record
+/// is meant, and one with half a line for the client. What other services count lies apart and is never
+/// touched by them who only ask for the time. A burst fetches the lines of all its requests before it
+/// needs the first.
+///
+/// Any number of threads may account at once: each bucket has a lock of one byte which is held
 /// for the few dozen nanoseconds of one update. A worker that does not get it within a bounded
 /// number of tries answers the request without accounting it, so no thread ever waits for a
 /// descheduled one.
@@ -16,10 +21,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 #include "dataplane/proto/rate_limit.h"
+#include "dataplane/proto/zeroed_array.h"
 #include "dataplane/wire/address.h"
 #include "servo/units/random_source.h"
 #include "servo/units/time_point.h"
@@ -31,7 +36,8 @@ inline constexpr std::size_t kServiceCount = static_cast<std::size_t>(Service::C
 
 struct ClientLogConfig {
     bool enabled = true;  ///< `noclientlog` turns it off
-    /// Bytes for client records and timestamp pairs together: 524288 is 4096 of each.
+    /// Bytes for client records and timestamp pairs together: 524288 is 4096 of each. A client costs
+    /// 72 bytes and a pair 36; both numbers are the largest power of two that 120 for each allow.
     std::uint64_t memory_limit = 524288;
     std::array<RateLimit, kServiceCount> limits{};
 
@@ -70,6 +76,20 @@ public:
     Verdict account(Service service, const IpAddress& client, SystemTime now,
                     RandomSource& random) noexcept;
 
+    /// The same for NTP in three steps with time in between, so that a burst does not wait for memory:
+    /// with the client's hash, `prefetch_bucket`; a while later `prefetch_record`; then `account_ntp`.
+    /// It does not count into the totals: the caller does (server_stats.h), as it has to itself what
+    /// all threads would otherwise write.
+    struct Outcome {
+        Verdict verdict = Verdict::Pass;
+        bool replaced = false;  ///< another client's record made room
+    };
+    std::uint64_t hash(const IpAddress& client) const noexcept;
+    void prefetch_bucket(std::uint64_t hash) const noexcept;
+    void prefetch_record(std::uint64_t hash) const noexcept;
+    Outcome account_ntp(std::uint64_t hash, const IpAddress& client, SystemTime now,
+                        RandomSource& random) noexcept;
+
     /// log2 s: what clients are told as the shortest useful polling interval.
     int shortest_ntp_interval() const noexcept;
 
@@ -80,6 +100,7 @@ public:
     std::optional<ClientRecordView> report(std::size_t index, std::uint32_t min_hits, bool reset,
                                            SystemTime now) noexcept;
 
+    /// What `account` has counted; `account_ntp` counts elsewhere.
     struct Totals {
         std::array<std::uint64_t, kServiceCount> hits{};
         std::array<std::uint64_t, kServiceCount> drops{};
@@ -90,20 +111,29 @@ public:
     void reset_totals() noexcept;
 
 private:
+    struct Use;
     struct Record;
-    struct Slot;
+    struct RareUses;
+    struct Bucket;
 
     std::uint32_t to_ticks(SystemTime t) const noexcept;
-    Record& find_or_replace(Slot& slot, const IpAddress& client) noexcept;
-    Verdict limit(Record& record, Service service, RandomSource& random) noexcept;
+    std::size_t bucket_of(std::uint64_t hash) const noexcept { return hash & (bucket_count_ - 1); }
+    Use& use_of(Service service, std::size_t record) const noexcept;
+    Outcome update(Service service, std::uint64_t hash, const IpAddress& client, SystemTime now,
+                   RandomSource& random) noexcept;
+    std::size_t find_or_replace(std::size_t bucket, std::uint64_t hash, const IpAddress& client,
+                                bool& replaced) noexcept;
+    Verdict limit(Use& use, Service service, RandomSource& random) noexcept;
 
     ClientLogConfig config_;
     std::array<TokenBucketScale, kServiceCount> scales_{};
     std::uint64_t phase_ns_ = 0;
-    std::uint64_t hash_key_ = 0;
+    std::array<std::uint64_t, 2> hash_keys_{};
     std::size_t record_count_ = 0;
-    std::size_t slot_count_ = 0;
-    Slot* slots_ = nullptr;  ///< from calloc: pages that no client touches cost nothing
+    std::size_t bucket_count_ = 0;
+    ZeroedArray<Bucket> buckets_;
+    ZeroedArray<Record> records_;  ///< eight for each bucket
+    ZeroedArray<RareUses> rare_;   ///< one for each record
 
     std::array<std::atomic<std::uint64_t>, kServiceCount> hits_{};
     std::array<std::atomic<std::uint64_t>, kServiceCount> drops_{};

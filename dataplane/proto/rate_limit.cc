@@ -1,5 +1,7 @@
 #include "dataplane/proto/rate_limit.h"
 
+#include <bit>
+
 namespace gnomon {
 
 TokenBucketScale::TokenBucketScale(const RateLimit& limit) noexcept {
@@ -43,16 +45,12 @@ void RequestRate::update(std::uint32_t ticks) noexcept {
     int current = kFastest;
     if (ticks > 0) {
         // Rounded log2: half as much again reaches the next power of two from 4/3 upwards.
-        std::uint32_t rest = ticks + (ticks >> 1);
-        current = kScale * TokenBucketScale::kTickBits;
-        while (rest > 1 && current > kSlowest) {
-            rest >>= 1;
-            current -= kScale;
-        }
+        const std::uint64_t scaled = ticks + (std::uint64_t{ticks} >> 1);
+        const int log2 = static_cast<int>(std::bit_width(scaled)) - 1;
+        current = std::max(kScale * (TokenBucketScale::kTickBits - log2), kSlowest);
     }
-    if (!known_) {
+    if (!known()) {
         value_ = static_cast<std::int8_t>(current);
-        known_ = true;
     } else if (value_ < current) {
         ++value_;
     } else if (value_ > current) {
@@ -64,7 +62,7 @@ void RequestRate::update(std::uint32_t ticks) noexcept {
 }
 
 std::int8_t RequestRate::interval_log2() const noexcept {
-    if (!known_) return 127;
+    if (!known()) return 127;
     const int rounded = value_ + (value_ > 0 ? kScale / 2 : -kScale / 2);
     return static_cast<std::int8_t>(rounded / -kScale);
 }

@@ -57,20 +57,19 @@ class RequestRate {
 public:
     /// Feeds the ticks since the previous request.
     void update(std::uint32_t ticks) noexcept;
-    bool known() const noexcept { return known_; }
+    bool known() const noexcept { return value_ != kUnknown; }
     /// log2 s, rounded, as `clients` reports it; 127 when unknown.
     std::int8_t interval_log2() const noexcept;
     /// More than twice as many requests as `other`.
     bool exceeds_twice(const RequestRate& other) const noexcept {
-        return known_ && value_ > other.value_or_lowest() + kScale;
+        return known() && value_ > other.value_ + kScale;
     }
 
 private:
     static constexpr int kScale = 4;
-    int value_or_lowest() const noexcept { return known_ ? value_ : -128; }
+    static constexpr std::int8_t kUnknown = -128;  ///< below every rate
 
-    std::int8_t value_ = 0;
-    bool known_ = false;
+    std::int8_t value_ = kUnknown;
 };
 
 }  // namespace gnomon

@@ -106,26 +106,35 @@ void Responder::prepare_burst(std::span<const RxDatagram> requests, const Server
     GNOMON_ASSERT(requests.size() <= kMaxBurst && requests.size() <= replies.size() &&
                   requests.size() <= verdicts.size());
     counters_.requests.add(requests.size());
-    parse_all(requests, verdicts);
+    parse_all(requests, tables, verdicts);
     if (live_count_ == 0) return;
     begin_burst(requests, state);
+    look_up_all(requests, tables);
     admit_all(requests, tables, verdicts);
     account_all(requests, tables, verdicts);
     match_all(requests, replies);
     write_all(requests, state, replies, verdicts);
 }
 
-void Responder::parse_all(std::span<const RxDatagram> requests, std::span<Drop> verdicts) noexcept {
+void Responder::parse_all(std::span<const RxDatagram> requests, const ServerTables& tables,
+                          std::span<Drop> verdicts) noexcept {
     live_count_ = 0;
     for (std::size_t i = 0; i < requests.size(); ++i) {
         Request& request = live_[live_count_];
         request.index = static_cast<std::uint8_t>(i);
         verdicts[i] = parse(requests[i], request);
-        if (verdicts[i] == Drop::None) {
-            ++live_count_;
-        } else {
+        if (verdicts[i] != Drop::None) {
             count(verdicts[i]);
+            continue;
         }
+        const IpAddress& client = requests[i].remote.ip;
+        tables.access.prefetch_root(client);
+        request.client = log_.hash(client);
+        log_.prefetch_bucket(request.client);
+        if (request.may_interleave) {
+            store_.prefetch_bucket(NtpTimestamp::from_bits(request.origin));
+        }
+        ++live_count_;
     }
 }
 
@@ -141,6 +150,8 @@ Drop Responder::parse(const RxDatagram& datagram, Request& request) noexcept {
     request.mode = answer_mode(header, datagram.remote.port);
     request.key = nullptr;
     request.kiss = false;
+    request.may_interleave = log_.enabled() && header.version == 4 && (request.origin & 1) != 0 &&
+                             request.receive != request.transmit;
     request.mac_at = 0;
     request.unknown_security = false;
     request.wants_mono_root = false;
@@ -156,6 +167,24 @@ Drop Responder::parse(const RxDatagram& datagram, Request& request) noexcept {
         request.key_id = packet_.key_id;
     }
     return Drop::None;
+}
+
+/// What was fetched by now tells what else will be needed.
+void Responder::look_up_all(std::span<const RxDatagram> requests,
+                            const ServerTables& tables) noexcept {
+    for (std::size_t i = 0; i < live_count_; ++i) {
+        Request& request = live_[i];
+        const RxDatagram& datagram = requests[request.index];
+        tables.access.prefetch_flips(datagram.remote.ip);
+        log_.prefetch_record(request.client);
+        request.received =
+            served_to(request.mode != Mode::Server).line.to_bits(datagram.stamp.time);
+        request.received_as = choose_receive(request);
+        if (request.may_interleave) {
+            store_.prefetch_pair(NtpTimestamp::from_bits(request.origin));
+            store_.prefetch_bucket(NtpTimestamp::from_bits(request.received_as));
+        }
+    }
 }
 
 void Responder::admit_all(std::span<const RxDatagram> requests, const ServerTables& tables,
@@ -185,15 +214,20 @@ void Responder::admit_all(std::span<const RxDatagram> requests, const ServerTabl
 void Responder::account_all(std::span<const RxDatagram> requests, const ServerTables& tables,
                             std::span<Drop> verdicts) noexcept {
     const std::size_t before = live_count_;
+    counters_.logged.add(before);
     live_count_ = 0;
     for (std::size_t i = 0; i < before; ++i) {
         Request& request = live_[i];
         const RxDatagram& datagram = requests[request.index];
-        const Verdict verdict =
-            log_.account(Service::Ntp, datagram.remote.ip, datagram.stamp.time, random_);
+        const ClientLog::Outcome outcome =
+            log_.account_ntp(request.client, datagram.remote.ip, datagram.stamp.time, random_);
+        if (outcome.replaced) counters_.records_replaced.add();
         Drop reason = Drop::RateLimited;
-        if (verdict != Verdict::Drop) {
-            request.kiss = verdict == Verdict::Kod;
+        if (outcome.verdict != Verdict::Drop) {
+            request.kiss = outcome.verdict == Verdict::Kod;
+            if (request.may_interleave) {
+                store_.prefetch_pair(NtpTimestamp::from_bits(request.received_as));
+            }
             reason = authenticate_request(datagram, tables.keys.get(), request);
         }
         if (reason != Drop::None) {
@@ -224,7 +258,7 @@ Drop Responder::authenticate_request(const RxDatagram& datagram, const KeyTable*
 // client is the first that can be.
 void Responder::match_all(std::span<const RxDatagram> requests, std::span<Reply> replies) noexcept {
     for (std::size_t i = 0; i < live_count_; ++i) {
-        const Request& request = live_[i];
+        Request& request = live_[i];
         const RxDatagram& datagram = requests[request.index];
         Reply& reply = replies[request.index];
         reply.responder_ = this;
@@ -232,37 +266,49 @@ void Responder::match_all(std::span<const RxDatagram> requests, std::span<Reply>
         reply.received_at_ = datagram.stamp.time;
         reply.symmetric_ = request.mode != Mode::Server;
         reply.interleaved_ = false;
-        reply.save_ = log_.enabled() && !request.kiss && request.version == 4 &&
-                      (request.origin & 1) != 0 && request.receive != request.transmit;
+        reply.save_ = false;
         TimestampSource source = TimestampSource::Daemon;
-        if (reply.save_) {
+        if (request.may_interleave && !request.kiss) {
             if (const auto previous = store_.take(NtpTimestamp::from_bits(request.origin))) {
                 reply.interleaved_ = true;
-                reply.transmit_ = NtpTimestamp::from_utc(previous->time).bits();
+                reply.transmit_ = previous->time.bits();
                 source = previous->source;
                 counters_.interleaved.add();
             }
+            reply.save_ = reserve(request, reply);
         }
         counters_.transmit_stamps[static_cast<std::size_t>(source)].add();
         reply.origin_ = reply.interleaved_ ? request.receive : request.transmit;
-        const std::uint64_t received = served_to(reply.symmetric_).line.to_bits(reply.received_at_);
-        reply.receive_ = choose_receive(received, reply);
+        reply.receive_ = request.received_as;
     }
 }
 
-std::uint64_t Responder::choose_receive(std::uint64_t received, const Reply& reply) noexcept {
+std::uint64_t Responder::choose_receive(const Request& request) noexcept {
     // Random bits of one nanosecond, −2…1, and the flag bit, which adds a half on average.
-    std::uint64_t bits = (received + random_bits(2) - 2) | 1;
-    // Unique among ours, and among the stored ones; a nanosecond later is within the resolution of the
-    // stamp, and requests that share one were stamped by whoever polled, not when they came.
+    std::uint64_t bits = (request.received + random_bits(2) - 2) | 1;
+    // Requests that share a stamp were stamped by whoever polled, not when they came: counting on
+    // makes them distinct within the resolution of the stamp.
     if (last_receive_ - bits < kSameInstant) bits = last_receive_ + 2;
+    while (bits == request.receive || bits == request.transmit) bits += 2;
+    return last_receive_ = bits;
+}
+
+/// A place for the pair of this response, so that the next one can be interleaved. Another responder may
+/// have chosen the same receive timestamp; a nanosecond later is within the resolution of the stamp.
+bool Responder::reserve(Request& request, Reply& reply) noexcept {
+    using Result = TimestampStore::Reservation::Result;
+    const ServedLine& line = served_to(reply.symmetric_).line;
+    const TimestampStore::Conversion conversion{
+        reply.received_at_, NtpTimestamp::from_bits(request.received), line.clock.rate};
     for (int i = 0; i < 8; ++i) {
-        const NtpTimestamp candidate = NtpTimestamp::from_bits(bits);
-        if (bits != reply.origin_ && !(reply.save_ && store_.contains(candidate))) break;
-        bits += 2;
+        const auto reserved =
+            store_.reserve(NtpTimestamp::from_bits(request.received_as), conversion);
+        reply.place_ = reserved.place;
+        if (reserved.result != Result::Taken) return reserved.result == Result::Reserved;
+        last_receive_ = request.received_as + 2;
+        request.received_as = choose_receive(request);
     }
-    last_receive_ = bits;
-    return bits;
+    return false;
 }
 
 void Responder::begin_burst(std::span<const RxDatagram> requests,
@@ -407,11 +453,8 @@ void Responder::complete(Reply& reply, SystemTime now, std::size_t position) noe
     }
     if (reply.save_) {
         reply.save_ = false;  // once, even if the port finishes a reply again after a failed send
-        const UtcTime received = line.to_utc(reply.received_at_);
-        store_.save(NtpTimestamp::from_bits(reply.receive_),
-                    {reply.received_at_, received.since_epoch() - reply.received_at_.since_epoch(),
-                     line.clock.rate},
-                    departure, TimestampSource::Daemon);
+        store_.complete(reply.place_, NtpTimestamp::from_bits(reply.receive_),
+                        departure - reply.received_at_);
     }
 }
 

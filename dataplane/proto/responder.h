@@ -77,7 +77,7 @@ private:
     std::uint16_t unsigned_size_ = 0;
     std::uint8_t version_ = 4;
     bool want_stamp_ = false;
-    bool save_ = false;  ///< remember the pair for the interleaved mode
+    bool save_ = false;  ///< a place is kept for the pair, for the interleaved mode
     bool interleaved_ = false;
     bool symmetric_ = false;  ///< for a peer: not smoothed
     const SymmetricKey* key_ = nullptr;
@@ -86,6 +86,7 @@ private:
     std::uint64_t receive_ = 0;
     std::uint64_t transmit_ = 0;  ///< of the previous response, in the interleaved mode
     SystemTime received_at_;
+    std::uint32_t place_ = 0;  ///< in the timestamp store
 };
 
 /// Replies with memory of their own, for ports that need theirs back.
@@ -140,6 +141,9 @@ private:
         std::uint64_t origin = 0;
         std::uint64_t receive = 0;
         std::uint64_t transmit = 0;
+        std::uint64_t client = 0;       ///< hash of the address
+        std::uint64_t received = 0;     ///< when it came in, in served time
+        std::uint64_t received_as = 0;  ///< the same as the answer says it
         const SymmetricKey* key = nullptr;
         std::uint32_t key_id = 0;
         std::uint16_t mac_at = 0;  ///< where a MAC begins; 0: none
@@ -148,6 +152,7 @@ private:
         std::int8_t poll = 0;
         Mode mode = Mode::Reserved;  ///< of the answer
         bool kiss = false;
+        bool may_interleave = false;
         bool unknown_security = false;  ///< fields of a scheme that needs what we do not have
         bool wants_mono_root = false;
     };
@@ -177,8 +182,10 @@ private:
     void begin_burst(std::span<const RxDatagram> requests, const ServerState& state) noexcept;
     static void begin_served(Served& served, const ServerState& state, double smoothing_offset_s,
                              SystemTime latest) noexcept;
-    void parse_all(std::span<const RxDatagram> requests, std::span<Drop> verdicts) noexcept;
+    void parse_all(std::span<const RxDatagram> requests, const ServerTables& tables,
+                   std::span<Drop> verdicts) noexcept;
     Drop parse(const RxDatagram& datagram, Request& request) noexcept;
+    void look_up_all(std::span<const RxDatagram> requests, const ServerTables& tables) noexcept;
     void admit_all(std::span<const RxDatagram> requests, const ServerTables& tables,
                    std::span<Drop> verdicts) noexcept;
     void account_all(std::span<const RxDatagram> requests, const ServerTables& tables,
@@ -194,7 +201,8 @@ private:
     const Served& served_to(bool symmetric) const noexcept {
         return symmetric && smoothed_ ? to_peers_ : to_clients_;
     }
-    std::uint64_t choose_receive(std::uint64_t received, const Reply& reply) noexcept;
+    std::uint64_t choose_receive(const Request& request) noexcept;
+    bool reserve(Request& request, Reply& reply) noexcept;
     bool stamp_is_due(SystemTime now) noexcept;
     void complete(Reply& reply, SystemTime now, std::size_t position) noexcept;
     std::uint64_t random_bits(int count) noexcept;

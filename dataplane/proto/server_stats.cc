@@ -8,6 +8,10 @@ namespace gnomon {
 void ServerStats::add(const ServerCounters& counters) noexcept {
     requests += counters.requests.get();
     replies += counters.replies.get();
+    // The log counts only what others than responders account.
+    ntp_hits += counters.logged.get();
+    ntp_drops += counters.drops[static_cast<std::size_t>(Drop::RateLimited)].get();
+    log_drops += counters.records_replaced.get();
     ntp_auth_hits += counters.authenticated.get();
     ntp_interleaved_hits += counters.interleaved.get();
     for (std::size_t i = 0; i < kTimestampSources; ++i) {

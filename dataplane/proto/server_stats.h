@@ -29,8 +29,10 @@ private:
 inline constexpr std::size_t kTimestampSources = 3;  ///< index: TimestampSource
 
 struct ServerCounters {
-    OwnedCounter requests;  ///< datagrams looked at
-    OwnedCounter replies;   ///< prepared for sending
+    OwnedCounter requests;          ///< datagrams looked at
+    OwnedCounter replies;           ///< prepared for sending
+    OwnedCounter logged;            ///< requests given to the client log
+    OwnedCounter records_replaced;  ///< client records that made room for others
     OwnedCounter authenticated;
     OwnedCounter interleaved;
     std::array<OwnedCounter, kTimestampSources> receive_stamps;

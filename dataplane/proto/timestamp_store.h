@@ -12,14 +12,19 @@
 /// with. A transmit stamp that arrives after the clock was corrected is converted the old way, and
 /// the client sees no jump between the two.
 ///
-/// Fixed memory: buckets of eight pairs, the oldest makes room. Thread-safe as `ClientLog`: a byte
-/// lock per bucket, bounded tries; who does not get it answers in the basic mode.
+/// A response takes its place when its receive timestamp is chosen (`reserve`) and tells its transmit
+/// time when that is known (`complete`); in between there is nothing to find.
+///
+/// Fixed memory: buckets of eight pairs; a pair that was used makes room first, else the oldest.
+/// Thread-safe as `ClientLog`: a byte lock per bucket, bounded tries; who does not get it answers in
+/// the basic mode. `complete` needs no lock.
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
+#include "dataplane/proto/zeroed_array.h"
 #include "servo/units/duration.h"
 #include "servo/units/measurement.h"
 #include "servo/units/ntp_time.h"
@@ -37,24 +42,35 @@ public:
     TimestampStore& operator=(const TimestampStore&) = delete;
 
     struct Transmit {
-        UtcTime time;  ///< on the time scale that was served with the pair's receive timestamp
+        NtpTimestamp time;  ///< on the time scale that was served with the pair's receive timestamp
         TimestampSource source = TimestampSource::Daemon;
     };
 
-    /// How the pair's receive timestamp was made: utc = system + offset, near `receive`.
+    /// How the pair's receive timestamp was made.
     struct Conversion {
         SystemTime receive;
-        Duration utc_minus_system;
-        double rate = 0.0;  ///< s/s, slope of that difference
+        NtpTimestamp utc;   ///< served time at `receive`; within 2^-17 s of the receive timestamp
+        double rate = 0.0;  ///< s/s, slope of served time against system time
     };
 
-    bool contains(NtpTimestamp receive) const noexcept;
+    struct Reservation {
+        enum class Result : std::uint8_t {
+            Reserved,
+            Taken,  ///< the timestamp is there already: it would be ambiguous, take another one
+            None,   ///< nothing is stored
+        };
+        Result result = Result::None;
+        std::uint32_t place = 0;
+    };
+    Reservation reserve(NtpTimestamp receive, const Conversion& conversion) noexcept;
+    /// `after`: the best that is known of the departure yet, since the pair's reception; the pair is
+    /// of no use when it is 2 s or more. `place` is from `reserve`; harmless when the pair has made room.
+    void complete(std::uint32_t place, NtpTimestamp receive, Duration after) noexcept;
 
-    /// Remembers the response with this receive timestamp; `transmit` is the best that is known of
-    /// its departure yet. False when the timestamp is there already (the stored pair is then
-    /// disabled: it would be ambiguous), or when nothing is stored.
-    bool save(NtpTimestamp receive, const Conversion& conversion, SystemTime transmit,
-              TimestampSource source) noexcept;
+    /// For bursts: fetch what `take` and `reserve` will need for this timestamp: the bucket; then, a
+    /// while later, the pair.
+    void prefetch_bucket(NtpTimestamp receive) const noexcept;
+    void prefetch_pair(NtpTimestamp receive) const noexcept;
 
     /// A transmit stamp of the response with this receive timestamp. Ignored when the pair is gone
     /// or when the stamp is not within a second after the first estimate.
@@ -79,11 +95,17 @@ private:
     struct Pair;
     struct Bucket;
 
-    Bucket& bucket_of(std::uint64_t receive) const noexcept;
+    static std::uint64_t hash(NtpTimestamp receive) noexcept;
+    std::size_t bucket_of(std::uint64_t hash) const noexcept {
+        return (hash >> 32) & (bucket_count_ - 1);
+    }
+    void refresh(Bucket& bucket) const noexcept;
+    Pair* find(std::size_t bucket, std::uint64_t hash, NtpTimestamp receive,
+               std::size_t& place) const noexcept;
 
     std::size_t bucket_count_ = 0;
-    Bucket* buckets_ = nullptr;  ///< from calloc, as in ClientLog
-    std::atomic<std::uint32_t> order_{0};
+    ZeroedArray<Bucket> buckets_;
+    ZeroedArray<Pair> pairs_;  ///< eight for each bucket
     std::atomic<std::uint16_t> epoch_{1};
 };
 

@@ -20,13 +20,15 @@ const TransmitPredictor::Tracker* TransmitPredictor::nearest(Lane lane,
     return nullptr;
 }
 
-Duration TransmitPredictor::predict(Lane lane, std::size_t position) const noexcept {
-    position = std::min(position, kPositions - 1);
-    const Tracker* tracker = nearest(lane, position);
-    // A signed packet takes longer than a plain one, never shorter.
-    if (tracker == nullptr && lane == Lane::Signed) tracker = nearest(Lane::Plain, position);
-    if (tracker == nullptr) return Duration::zero();
-    return Duration::from_ns(std::llround(tracker->median_ns));
+void TransmitPredictor::choose_trackers() noexcept {
+    for (std::size_t position = 0; position < kPositions; ++position) {
+        const Tracker* plain = nearest(Lane::Plain, position);
+        const Tracker* with_mac = nearest(Lane::Signed, position);
+        chosen_[static_cast<std::size_t>(Lane::Plain)][position] = plain;
+        // A signed packet takes longer than a plain one, never shorter.
+        chosen_[static_cast<std::size_t>(Lane::Signed)][position] =
+            with_mac != nullptr ? with_mac : plain;
+    }
 }
 
 void TransmitPredictor::observe(Lane lane, std::size_t position, Duration delay) noexcept {
@@ -36,9 +38,11 @@ void TransmitPredictor::observe(Lane lane, std::size_t position, Duration delay)
     const auto ns = static_cast<double>(delay.ns());
     if (tracker.count < kFirst) {
         tracker.start(ns);
+        if (tracker.count == kEnough) choose_trackers();
     } else {
         tracker.follow(ns);
     }
+    tracker.predicted_ns = std::llround(tracker.median_ns);
 }
 
 void TransmitPredictor::Tracker::start(double ns) noexcept {

@@ -29,10 +29,18 @@ public:
     /// Delays above this are accidents, not costs.
     static constexpr double kMaxDelayS = 1e-3;
 
+    TransmitPredictor() noexcept = default;
+    TransmitPredictor(const TransmitPredictor&) = delete;
+    TransmitPredictor& operator=(const TransmitPredictor&) = delete;
+
     enum class Lane : std::uint8_t { Plain, Signed, Count };
 
     /// Zero until enough stamps were seen. `position`: packets of the same batch ahead of this one.
-    Duration predict(Lane lane, std::size_t position) const noexcept;
+    Duration predict(Lane lane, std::size_t position) const noexcept {
+        const Tracker* tracker = chosen_[static_cast<std::size_t>(lane)]
+                                        [position < kPositions ? position : kPositions - 1];
+        return Duration::from_ns(tracker == nullptr ? 0 : tracker->predicted_ns);
+    }
     /// A transmit stamp: `delay` from the reading of the clock to the stamp.
     void observe(Lane lane, std::size_t position, Duration delay) noexcept;
 
@@ -42,6 +50,7 @@ private:
 
     struct Tracker {
         double median_ns = 0.0;
+        std::int64_t predicted_ns = 0;  ///< the median as whole nanoseconds
         double spread_ns = 0.0;
         std::uint32_t count = 0;
         std::array<float, kFirst> first_ns{};
@@ -50,9 +59,14 @@ private:
         void follow(double ns) noexcept;
     };
 
-    const Tracker* nearest(Lane lane, std::size_t position) const noexcept;
+    static constexpr std::size_t kLanes = static_cast<std::size_t>(Lane::Count);
 
-    std::array<std::array<Tracker, kPositions>, static_cast<std::size_t>(Lane::Count)> trackers_{};
+    const Tracker* nearest(Lane lane, std::size_t position) const noexcept;
+    void choose_trackers() noexcept;
+
+    std::array<std::array<Tracker, kPositions>, kLanes> trackers_{};
+    /// Which tracker speaks for a position; null: none yet.
+    std::array<std::array<const Tracker*, kPositions>, kLanes> chosen_{};
 };
 
 }  // namespace gnomon

@@ -149,25 +149,79 @@ TEST(Interleaved, Responder_ReceiveTimestampsOfOneInstantAreUnique) {
     EXPECT_EQ(server.store.held().count, 6U);
 }
 
-TimestampStore::Conversion conversion(std::int64_t ns) {
-    return {at_ns(ns), Duration::zero(), 0.0};
-}
 NtpTimestamp key(std::int64_t ns) {
     return NtpTimestamp::from_bits(NtpTimestamp::from_utc(UtcTime::from_ns(kBaseNs + ns)).bits() |
                                    1);
 }
 
-TEST(TimestampStore, TimestampStore_DisablesAmbiguousPairs) {
+/// A response that was received at `ns` and left at `sent`.
+bool save(TimestampStore& store, std::int64_t ns, SystemTime sent) {
+    const auto utc = NtpTimestamp::from_utc(UtcTime::from_ns(kBaseNs + ns));
+    const auto reserved = store.reserve(key(ns), {at_ns(ns), utc, 0.0});
+    if (reserved.result != TimestampStore::Reservation::Result::Reserved) return false;
+    store.complete(reserved.place, key(ns), sent - at_ns(ns));
+    return true;
+}
+std::int64_t ns_of(const std::optional<TimestampStore::Transmit>& transmit) {
+    return transmit.value().time.resolve(UtcTime::from_ns(kBaseNs)).ns() - kBaseNs;
+}
+
+TEST(TimestampStore, TimestampStore_RefusesAmbiguousPairs) {
     TimestampStore store(64);
-    EXPECT_TRUE(store.save(key(0), conversion(0), at_ns(5), TimestampSource::Daemon));
-    EXPECT_FALSE(store.save(key(0), conversion(0), at_ns(6), TimestampSource::Daemon));
+    EXPECT_TRUE(save(store, 0, at_ns(5)));
+    const auto again = store.reserve(key(0), {at_ns(0), key(0), 0.0});
+    EXPECT_EQ(again.result, TimestampStore::Reservation::Result::Taken);
+    EXPECT_EQ(ns_of(store.take(key(0))), 5);
     EXPECT_FALSE(store.take(key(0)));
+}
+
+TEST(TimestampStore, TimestampStore_HasNothingBeforeTheDepartureIsKnown) {
+    TimestampStore store(64);
+    const auto reserved = store.reserve(key(0), {at_ns(0), key(0), 0.0});
+    ASSERT_EQ(reserved.result, TimestampStore::Reservation::Result::Reserved);
+    store.update(key(0), at_ns(7), TimestampSource::Kernel);
+    EXPECT_FALSE(store.take(key(0)));
+    store.complete(reserved.place, key(0), Duration::from_ns(5));
+    EXPECT_FALSE(store.take(key(0))) << "it was asked for once";
+}
+
+TEST(TimestampStore, TimestampStore_ALateDepartureDoesNotReachWhoGotThePlace) {
+    TimestampStore store(8);
+    const auto first = store.reserve(key(0), {at_ns(0), key(0), 0.0});
+    for (std::int64_t i = 1; i <= 8; ++i) save(store, i * 1000, at_ns(i * 1000 + 5));
+    store.complete(first.place, key(0), Duration::from_ns(77));
+    int found = 0;
+    for (std::int64_t i = 1; i <= 8; ++i) {
+        const auto transmit = store.take(key(i * 1000));
+        if (!transmit) continue;
+        ++found;
+        EXPECT_EQ(ns_of(transmit), i * 1000 + 5);
+    }
+    EXPECT_EQ(found, 7);
+}
+
+TEST(TimestampStore, TimestampStore_UsedPairsMakeRoomFirst) {
+    TimestampStore store(8);
+    for (std::int64_t i = 0; i < 8; ++i) save(store, i * 1000, at_ns(i * 1000));
+    EXPECT_TRUE(store.take(key(5000)));
+    save(store, 9000, at_ns(9000));
+    EXPECT_TRUE(store.take(key(0)));
+    EXPECT_TRUE(store.take(key(9000)));
+    EXPECT_FALSE(store.take(key(5000)));
+}
+
+TEST(TimestampStore, TimestampStore_ConvertsWithTheRateOfTheClock) {
+    TimestampStore store(8);
+    const auto utc = NtpTimestamp::from_utc(UtcTime::from_ns(kBaseNs));
+    const auto reserved = store.reserve(key(0), {at_ns(0), utc, 0.05});
+    store.complete(reserved.place, key(0), Duration::from_ms(-10));
+    EXPECT_EQ(ns_of(store.take(key(0))), -10'500'000);
 }
 
 TEST(TimestampStore, TimestampStore_ReplacesTheOldestWhenFull) {
     TimestampStore store(8);
     for (std::int64_t i = 0; i < 20; ++i) {
-        store.save(key(i * 1000), conversion(i * 1000), at_ns(i * 1000), TimestampSource::Daemon);
+        save(store, i * 1000, at_ns(i * 1000));
     }
     EXPECT_EQ(store.held().count, 8U);
     EXPECT_FALSE(store.take(key(0)));
@@ -181,7 +235,7 @@ TEST(TimestampStore, TimestampStore_HoldsMostOfItsCapacityOfRandomTimes) {
     std::int64_t ns = 0;
     for (int i = 0; i < 4096; ++i) {
         ns += static_cast<std::int64_t>(random.next() % 2'000'000);
-        store.save(key(ns), conversion(ns), at_ns(ns), TimestampSource::Daemon);
+        save(store, ns, at_ns(ns));
     }
     EXPECT_GT(store.held().count, 4096U * 80 / 100);
     EXPECT_NEAR(static_cast<double>(store.held().span_s), static_cast<double>(ns) * 1e-9, 1.0);
@@ -189,29 +243,29 @@ TEST(TimestampStore, TimestampStore_HoldsMostOfItsCapacityOfRandomTimes) {
 
 TEST(TimestampStore, TimestampStore_RefusesStampsThatCannotBelong) {
     TimestampStore store(64);
-    store.save(key(0), conversion(0), at_ns(1000), TimestampSource::Daemon);
+    save(store, 0, at_ns(1000));
     store.update(key(0), at_ns(1'500'000'000), TimestampSource::Kernel);
     store.update(key(0), at_ns(-5 * kMs), TimestampSource::Kernel);
     const auto transmit = store.take(key(0));
     ASSERT_TRUE(transmit);
-    EXPECT_EQ(transmit->time.ns(), kBaseNs + 1000);
+    EXPECT_EQ(ns_of(transmit), 1000);
     EXPECT_EQ(transmit->source, TimestampSource::Daemon);
 }
 
 TEST(TimestampStore, TimestampStore_PrefersTheHardwareStampInEitherOrder) {
     for (const bool hardware_first : {true, false}) {
         TimestampStore store(64);
-        store.save(key(0), conversion(0), at_ns(1000), TimestampSource::Daemon);
+        save(store, 0, at_ns(1000));
         if (hardware_first) store.update(key(0), at_ns(3000), TimestampSource::Hardware);
         store.update(key(0), at_ns(2000), TimestampSource::Kernel);
         if (!hardware_first) store.update(key(0), at_ns(3000), TimestampSource::Hardware);
-        EXPECT_EQ(store.take(key(0))->time.ns(), kBaseNs + 3000);
+        EXPECT_EQ(ns_of(store.take(key(0))), 3000);
     }
 }
 
 TEST(TimestampStore, TimestampStore_ForgetsAllWhenSomebodyElseStepsTheClock) {
     TimestampStore store(64);
-    store.save(key(0), conversion(0), at_ns(1), TimestampSource::Daemon);
+    save(store, 0, at_ns(1));
     ClockAdjustment adjustment;
     adjustment.kind = ClockAdjustment::Kind::Step;
     store.adjust(adjustment);

@@ -82,6 +82,13 @@ public:
         if (drop == Drop::None) reply.finish(sent, 0);
         return drop;
     }
+    /// As `serverstats` would tell.
+    ServerStats stats() const {
+        ServerStats stats;
+        stats.add(responder.counters());
+        add_shared(stats, log, store);
+        return stats;
+    }
     NtpHeader answer() const { return decode_header(reply.bytes().first<kNtpHeaderSize>()); }
 
     SeededRandom random{42};
