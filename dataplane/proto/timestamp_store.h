@@ -63,8 +63,8 @@ public:
         std::uint32_t place = 0;
     };
     Reservation reserve(NtpTimestamp receive, const Conversion& conversion) noexcept;
-    /// `after`: the best that is known of the departure yet, since the pair's reception; the pair is
-    /// of no use when it is 2 s or more. `place` is from `reserve`; harmless when the pair has made room.
+    /// `after`: from the pair's reception to the departure, as good as it is known yet; the pair is of
+    /// no use when it is 2 s or more. `place` is from `reserve`; harmless when the pair has made room.
     void complete(std::uint32_t place, NtpTimestamp receive, Duration after) noexcept;
 
     /// For bursts: fetch what `take` and `reserve` will need for this timestamp: the bucket; then, a
