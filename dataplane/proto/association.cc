@@ -60,7 +60,8 @@ Association::Association(const AssociationConfig& config, std::unique_ptr<Client
       poll_(config.min_poll, config.max_poll,
             config.poll_target > 0 ? config.poll_target : kDefaultPollTarget) {
     if (schedule_ != nullptr) slot_ = schedule_->add();
-    const bool needs_v4 = config.interleaved || config.network_correction || config.mono_root;
+    const bool needs_v4 =
+        config.interleaved || config.network_correction || config.mono_root || config.mesh;
     version_ = needs_v4 ? 4 : auth_->suggested_version();
     if (config.version) version_ = std::clamp<std::uint8_t>(*config.version, 1, 4);
     set_max_delay(config.max_delay_s);

@@ -36,6 +36,7 @@
 #include "dataplane/wire/address.h"
 #include "dataplane/wire/drop.h"
 #include "dataplane/wire/extensions.h"
+#include "dataplane/wire/mesh_row.h"
 #include "dataplane/wire/ntp_packet.h"
 #include "servo/units/measurement.h"
 #include "servo/units/random_source.h"
@@ -68,6 +69,7 @@ struct AssociationConfig {
     bool copy = false;  ///< client mode only
     bool network_correction = false;
     bool mono_root = false;
+    bool mesh = false;  ///< symmetric mode only: tell and hear what peers measure of each other
 
     /// Of the machine: how finely the clock is read (s), how fast it may drift unnoticed (s/s), how
     /// long a reply waits for the hardware's stamp of its request (zero: not at all).
@@ -86,7 +88,8 @@ struct LocalView {
     /// Others can synchronise to us (a server port is open and this is a normal run): test D
     /// applies.
     bool serving = false;
-    bool selected = false;  ///< this source steers the clock
+    bool selected = false;          ///< this source steers the clock
+    const MeshRow* mesh = nullptr;  ///< what to tell of the mesh; null: nothing
 };
 
 /// A stamp of ours, on the NTP clock.
@@ -159,10 +162,14 @@ struct OnlineOutput {
 struct ReplyOutput {
     ReplyRecord record;
 };
+/// A valid packet of a peer that told its row of the mesh.
+struct MeshOutput {
+    MeshRow row;
+};
 
 using AssociationOutput =
     std::variant<SendOutput, ClosePortOutput, MeasurementOutput, MissedOutput, ReachOutput,
-                 StatusOutput, ResetSourceOutput, KodOutput, OnlineOutput, ReplyOutput>;
+                 StatusOutput, ResetSourceOutput, KodOutput, OnlineOutput, ReplyOutput, MeshOutput>;
 
 /// The fields of `ntpdata`; jitter asymmetry is the estimator's. Times and values of the last valid
 /// reply; zeros before the first.

@@ -416,6 +416,11 @@ void Association::accept_valid(const LocalView& local, Reply& reply) {
     tx_count_ = 0;
     update_reach(tests.synchronised());
     take_status(reply);
+    if (config_.mesh && config_.symmetric) {
+        if (const auto* field = reply.parsed.find(kExtensionMesh)) {
+            if (const auto row = MeshRow::decode(field->body)) emit(MeshOutput{*row});
+        }
+    }
 
     if (tests.good()) {
         take_measurement(local, reply);

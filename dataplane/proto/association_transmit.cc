@@ -187,6 +187,11 @@ std::size_t Association::add_extensions(const LocalView& local, std::size_t leng
         }
         length = append_extension(request_, length, kExtensionMonoRoot, field.encode());
     }
+    if (config_.mesh && config_.symmetric && local.mesh != nullptr && length > 0) {
+        std::array<std::uint8_t, MeshRow::kMaxSize> body;
+        const std::size_t size = local.mesh->encode(body);
+        length = append_extension(request_, length, kExtensionMesh, std::span(body).first(size));
+    }
     return length;
 }
 

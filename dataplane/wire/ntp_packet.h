@@ -53,6 +53,8 @@ void encode_header(const NtpHeader& header, std::span<std::uint8_t, kNtpHeaderSi
 /// Extension field types this program knows.
 inline constexpr std::uint16_t kExtensionNetworkCorrection = 0x010A;
 inline constexpr std::uint16_t kExtensionMonoRoot = 0xF323;
+/// See mesh_row.h.
+inline constexpr std::uint16_t kExtensionMesh = 0xF38E;
 
 struct ExtensionField {
     std::uint16_t type = 0;

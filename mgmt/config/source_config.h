@@ -45,6 +45,7 @@ struct SourceOptions {
     bool require = false;
     bool ext_net_correction = false;           ///< Extension field 010A.
     bool ext_mono_root = false;                ///< Experimental extension field F323.
+    bool mesh = false;                         ///< Our own: peers compare notes on their paths.
     std::uint32_t key_id = 0;                  ///< 0: no symmetric key.
     double max_delay_s = 3.0;                  ///< 0..1000
     double max_delay_ratio = 0.0;              ///< 0..1e6; 0 = off

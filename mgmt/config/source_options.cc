@@ -118,6 +118,7 @@ const std::vector<Option<SourceOptions>>& source_option_table() {
         {"version", "VERSION", "SOP-31", [](S& s, W v, R r) { return r.read_int(v, s.version, {1, 4}); }},
         {"copy", "", "SOP-32", [](S& s, W, R) { return set(s.copy); }},
         {"extfield", "HEX", "SOP-33", read_extension_field},
+        {"mesh", "", "", [](S& s, W, R) { return set(s.mesh); }},
         {"maxsources", "SOURCES", "SOP-34", [](S& s, W v, R r) { return r.read_int(v, s.max_sources, {1, kCount.max}, {1, 16}); }},
         {"ipv4", "", "SOP-35", [](S& s, W, R) { s.family = IpAddress::Family::V4; return true; }},
         {"ipv6", "", "SOP-36", [](S& s, W, R) { s.family = IpAddress::Family::V6; return true; }},

@@ -59,6 +59,7 @@ std::string to_line(const SourceConfig& source) {
     line.flag("require", o.require);
     line.flag("extfield 10A", o.ext_net_correction);
     line.flag("extfield F323", o.ext_mono_root);
+    line.flag("mesh", o.mesh);
     line.value("key", o.key_id, usual.key_id);
     line.value("maxdelay", o.max_delay_s, usual.max_delay_s);
     line.value("maxdelayratio", o.max_delay_ratio, usual.max_delay_ratio);

@@ -72,6 +72,12 @@ struct OnlineChanged {
     SourceLabel source;
     bool online = true;
 };
+/// Loops of the mesh prove the path to a peer asymmetric: its offsets had `bias_s` too much, which is
+/// taken off from now on. 0: no longer.
+struct MeshCorrected {
+    SourceLabel source;
+    double bias_s = 0.0;
+};
 /// A run-time change of one parameter: "Source A new minpoll 6".
 struct SourceParameterChanged {
     enum class Parameter : std::uint8_t {
@@ -349,7 +355,7 @@ struct RefclockRecord {
 
 using Event = std::variant<
     SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound, OnlineChanged,
-    SourceParameterChanged, KodReceived, KeyProblem, KeysLoaded, AllSourcesReset,
+    SourceParameterChanged, MeshCorrected, KodReceived, KeyProblem, KeysLoaded, AllSourcesReset,
     SampleDroppedAtLeap, SourceSelected, CannotSynchronise, OrphanRefIdUnknown, FalsetickerDetected,
     SourceUnacceptable, ClockWrong, ClockStepped, ClockStepFailed, ClockControlFailed,
     ClockChangeMail, InitialOffset, NoSuitableSource, AdjustmentInvalid, TimeJumpDetected,

@@ -46,6 +46,7 @@ AssociationConfig association_config(const Config& config, const SourceConfig& s
     result.copy = options.copy;
     result.network_correction = options.ext_net_correction;
     result.mono_root = options.ext_mono_root;
+    result.mesh = options.mesh;
     result.clock_precision_s = precision_s;
     result.max_clock_error = config.clock.max_clock_error_ppm * 1e-6;
     if (!config.timestamping.interfaces.empty()) {
@@ -141,6 +142,10 @@ LocalView NtpSource::local_view(const Now& now) {
     }
     local.serving = around_.listener.is_serving();
     local.selected = around_.listener.is_selected(*this);
+    if (association_->config().mesh && is_peer()) {
+        mesh_row_ = around_.listener.mesh_row(local.utc);
+        local.mesh = &mesh_row_;
+    }
     return local;
 }
 
@@ -188,6 +193,7 @@ void NtpSource::change_remote(const SocketAddress& remote, const Now& now) {
     selectable_.ref_id = association_->ref_id();
     selectable_.leap = Leap::Unsynchronised;
     selectable_.stratum = 0;
+    set_mesh_correction(0.0);
     forget_measurements();
     drain(now);
     sync_reach();
@@ -210,7 +216,15 @@ void NtpSource::reset(const Now& now) {
     around_.listener.on_reset(*this, now);
 }
 
-void NtpSource::set_offset(double offset_s) {
+void NtpSource::set_offset(double offset_s) { change_offset(offset_s + mesh_correction_s_); }
+
+void NtpSource::set_mesh_correction(double correction_s) {
+    const double configured_s = association_->config().offset_s - mesh_correction_s_;
+    mesh_correction_s_ = correction_s;
+    change_offset(configured_s + correction_s);
+}
+
+void NtpSource::change_offset(double offset_s) {
     const double change_s = offset_s - association_->config().offset_s;
     association_->set_offset(offset_s);
     selectable_.filter.shift_offsets(change_s);
@@ -308,6 +322,10 @@ void NtpSource::act(const OnlineOutput& output, const Now&) {
 
 void NtpSource::act(const ReplyOutput& output, const Now&) {
     around_.services.events.on_event(row_of(output.record));
+}
+
+void NtpSource::act(const MeshOutput& output, const Now& now) {
+    around_.listener.on_mesh_row(*this, output.row, now);
 }
 
 void NtpSource::filter(const Measurement* measurement, double distance_s, const Now& now) {

@@ -34,6 +34,10 @@ public:
     virtual void on_reset(NtpSource& source, const Now& now) = 0;
     virtual bool is_selected(const NtpSource& source) const = 0;
     virtual bool is_serving() const = 0;
+    /// What to tell the mesh, at this time.
+    virtual MeshRow mesh_row(UtcTime at) const = 0;
+    /// A member of the mesh told its row.
+    virtual void on_mesh_row(NtpSource& source, const MeshRow& row, const Now& now) = 0;
 };
 
 /// What all sources share; outlives them.
@@ -75,6 +79,9 @@ public:
     /// `reset sources`.
     void reset(const Now& now);
     void set_offset(double offset_s);
+    /// What loops of the mesh say is to be added to measured offsets, besides the `offset` option.
+    void set_mesh_correction(double correction_s);
+    double mesh_correction_s() const noexcept { return mesh_correction_s_; }
     /// Acts on outputs that came up outside the above (adjustments). Harmless at any time.
     void drain(const Now& now);
     /// Adjusts everything kept here; outputs wait for `drain`.
@@ -114,6 +121,8 @@ private:
     void act(const KodOutput& output, const Now& now);
     void act(const OnlineOutput& output, const Now& now);
     void act(const ReplyOutput& output, const Now& now);
+    void act(const MeshOutput& output, const Now& now);
+    void change_offset(double offset_s);
 
     /// Through the median filter if there is one; nullptr: a poll without a measurement.
     void filter(const Measurement* measurement, double distance_s, const Now& now);
@@ -130,6 +139,8 @@ private:
     std::unique_ptr<Association> association_;
     SocketHandle socket_ = kNoSocket;
     ServerState peer_state_;
+    MeshRow mesh_row_;
+    double mesh_correction_s_ = 0.0;
     bool draining_ = false;
 };
 

@@ -33,7 +33,8 @@ SourceManager::SourceManager(const Config& config, const Services& services,
       server_(server),
       selection_(selection),
       keys_(keys),
-      names_(services.resolver, *this) {
+      names_(services.resolver, *this),
+      mesh_(services.events) {
     selection_.set_listener(this);
 }
 
@@ -158,7 +159,12 @@ void SourceManager::on_status(NtpSource& source, const Now& now) {
 }
 
 void SourceManager::on_reset(NtpSource& source, const Now& now) {
+    mesh_.forget(source.id());
     selection_.handle_reset(source.selectable(), now);
+}
+
+void SourceManager::on_mesh_row(NtpSource& source, const MeshRow& row, const Now& now) {
+    mesh_.hear(sources_, source, row, clock_.to_utc(now.system), now.mono);
 }
 
 bool SourceManager::is_selected(const NtpSource& source) const {
@@ -314,6 +320,7 @@ void SourceManager::destroy(NtpSource& source, const Now& now) {
     }
     if (source.is_peer() && source.has_address()) server_.remove_user(source.remote().ip.family());
     by_address_.erase(source.remote().ip);
+    mesh_.forget(source.id());
     source.close_socket();
     const auto found = std::find_if(sources_.begin(), sources_.end(),
                                     [&source](const auto& s) { return s.get() == &source; });

@@ -13,6 +13,7 @@
 #include "dataplane/proto/transmit_schedule.h"
 #include "mgmt/config/config.h"
 #include "mgmt/engine/clock_agent.h"
+#include "mgmt/engine/mesh_agent.h"
 #include "mgmt/engine/name_queue.h"
 #include "mgmt/engine/ntp_source.h"
 #include "mgmt/engine/selection_agent.h"
@@ -98,6 +99,8 @@ private:
     void on_reset(NtpSource& source, const Now& now) override;
     bool is_selected(const NtpSource& source) const override;
     bool is_serving() const override;
+    MeshRow mesh_row(UtcTime at) const override { return MeshAgent::row(sources_, at); }
+    void on_mesh_row(NtpSource& source, const MeshRow& row, const Now& now) override;
 
     // ReplacementListener
     void on_bad_source(SourceId source, const Now& now) override;
@@ -134,6 +137,7 @@ private:
     TransmitSchedule client_schedule_;
     TransmitSchedule peer_schedule_;
     NameQueue names_;
+    MeshAgent mesh_;
     std::vector<std::unique_ptr<NtpSource>> sources_;
     std::map<IpAddress, NtpSource*> by_address_;
     /// Removed while one of their own calls was running; freed by `drain`.

@@ -75,6 +75,11 @@ struct Words {
         return info("Source {} {}", e.source.to_string(), e.online ? "online" : "offline");
     }
     Text operator()(const SourceParameterChanged& e) const { return parameter(e); }
+    Text operator()(const MeshCorrected& e) const {
+        if (e.bias_s == 0.0) return info("Path to {} not corrected any more", e.source.to_string());
+        return info("Path to {} is asymmetric, offsets corrected by {:+.9f}", e.source.to_string(),
+                    -e.bias_s);
+    }
     Text operator()(const KodReceived& e) const {
         return warning("Received KoD RATE from {}", e.source.to_string());
     }

@@ -6,23 +6,25 @@
 ///
 ///     m_ij = x_j − x_i + b_ij + noise of σ_ij,
 ///
-/// b_ij the error by asymmetry, which no statistics on one edge can show. Round a loop the clocks cancel
-/// and the biases remain: m_ij + m_jk + m_ki = b_ij + b_jk + b_ki. With N clocks and E edges there are
-/// E − N + 1 independent loops for E biases, so more must be assumed: *few edges are asymmetric*. The
-/// estimate is that of least absolute deviations (found by iteratively reweighted least squares, Holland
-/// & Welsch 1977; in seconds, as a precise edge may be as asymmetric as another), which passes through the symmetric edges as long as they are the clear majority at
-/// every clock (Candès & Tao 2005 for the general condition); then least squares over those that agree.
+/// b_ij the error by asymmetry, which no statistics on one edge can show. Round a loop the clocks
+/// cancel and the biases remain: m_ij + m_jk + m_ki = b_ij + b_jk + b_ki. With N clocks and E edges
+/// there are E − N + 1 independent loops for E biases, so more must be assumed: *few edges are
+/// asymmetric*. The estimate is that of least absolute deviations (found by iteratively reweighted
+/// least squares, Holland & Welsch 1977; in seconds, as a precise edge may be as asymmetric as
+/// another), which passes through the symmetric edges as long as they are the clear majority at every
+/// clock (Candès & Tao 2005 for the general condition); then least squares over those that agree.
 ///
 /// Trust. The outcome is used only if it proves itself:
-///  * the edges that are taken for symmetric close all their loops (χ² at 1 %), and there are at least
-///    two more of them than are needed to connect the clocks;
-///  * every asymmetric edge is contradicted by at least two detours over a third clock, all symmetric and
-///    of different third clocks: so one triangle, which cannot tell which of its edges is wrong, moves nothing;
-///  * each clock has more symmetric than asymmetric edges. (A clock all of whose edges but one share one
-///    bias looks exactly like one with the other edge biased.)
+///  * the edges that are taken for symmetric close all their loops (χ² at 1 %), and there are at
+///    least two more of them than are needed to connect the clocks;
+///  * every asymmetric edge is contradicted by at least two detours over a third clock, all symmetric
+///    and of different third clocks: so one triangle, which cannot tell which of its edges is wrong,
+///    moves nothing;
+///  * each clock has more symmetric than asymmetric edges. (A clock all of whose edges but one share
+///    one bias looks exactly like one with the other edge biased.)
 ///
-/// Edges measured from both ends share their path: the measurements are merged before. Pure; allocates;
-/// cubic in the number of clocks, linear in that of edges. Any finite or infinite input.
+/// Edges measured from both ends share their path: the measurements are merged before. Pure;
+/// allocates; cubic in the number of clocks, linear in that of edges. Any finite or infinite input.
 
 #include <span>
 #include <vector>

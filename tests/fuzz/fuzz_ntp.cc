@@ -57,6 +57,7 @@ void run_association(std::uint8_t choice, std::span<const std::uint8_t> datagram
     config.mono_root = (choice & 4) != 0;
     config.network_correction = (choice & 8) != 0;
     config.iburst = (choice & 16) != 0;
+    config.mesh = config.mono_root;  // fields of the same symmetric packets
     config.max_delay_quantile = (choice & 32) != 0 ? 0.5 : 0.0;
     CountingRandom random;
     NoHistory source;
