@@ -1,7 +1,6 @@
 #include "dataplane/frame/frame_server.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "dataplane/frame/announcements.h"
 #include "dataplane/frame/layer2.h"
 #include "dataplane/frame/link_services.h"
+#include "dataplane/frame/turn.h"
 #include "dataplane/wire/arp.h"
 #include "dataplane/wire/checksum.h"
 #include "dataplane/wire/icmp.h"
@@ -18,7 +18,6 @@
 namespace gnomon {
 namespace {
 
-constexpr std::uint8_t kHopLimit = 64;
 /// Frames whose headers are on their way from memory while one is looked at.
 constexpr std::size_t kPrefetchDistance = 16;
 
@@ -31,58 +30,12 @@ Mode mode_of(std::span<const std::uint8_t> payload) noexcept {
     return static_cast<Mode>(payload[0] & 7);
 }
 
-std::uint32_t word_at(const std::uint8_t* data) noexcept {
-    std::uint32_t word;
-    std::memcpy(&word, data, 4);
-    return word;
-}
-
-/// Two numbers as they stand in a packet one after the other.
-std::uint32_t pair(std::uint16_t first, std::uint16_t second) noexcept {
-    return std::bit_cast<std::uint32_t>(std::array{sum_order(first), sum_order(second)});
-}
-
-/// Makes the header that of the answer; returns the sum of both addresses.
-std::uint64_t turn_ipv4(std::uint8_t* ip, std::size_t udp_size, std::uint8_t dscp,
-                        bool leave_checksum) noexcept {
-    const std::uint32_t asker = word_at(ip + 12);
-    const std::uint32_t own = word_at(ip + 16);
-    const std::uint64_t addresses = std::uint64_t{asker} + own;
-    const std::array<std::uint32_t, 3> words{
-        pair(static_cast<std::uint16_t>(0x4500 | dscp << 2),
-             static_cast<std::uint16_t>(kIpv4HeaderSize + udp_size)),
-        pair(0, 0x4000),  // whole, so that it needs no identification (RFC 6864)
-        pair(kHopLimit << 8 | kProtocolUdp, 0)};
-    const std::uint64_t sum = addresses + words[0] + words[1] + words[2];
-    for (std::size_t i = 0; i < words.size(); ++i) std::memcpy(ip + 4 * i, &words[i], 4);
-    if (!leave_checksum) store_sum(ip + 10, static_cast<std::uint16_t>(~fold_sum(sum)));
-    std::memcpy(ip + 12, &own, 4);
-    std::memcpy(ip + 16, &asker, 4);
-    return addresses;
-}
-
-std::uint64_t turn_ipv6(std::uint8_t* ip, std::size_t udp_size, std::uint8_t dscp) noexcept {
-    std::uint8_t both[32];
-    std::memcpy(both, ip + 8, 32);
-    const std::uint64_t addresses = sum_words(0, ip + 8, 32);
-    const auto traffic_class = static_cast<std::uint8_t>(dscp << 2);
-    ip[0] = static_cast<std::uint8_t>(0x60 | traffic_class >> 4);
-    ip[1] = static_cast<std::uint8_t>(traffic_class << 4);
-    ip[2] = ip[3] = 0;
-    put_be16(ip + 4, static_cast<std::uint16_t>(udp_size));
-    ip[6] = kProtocolUdp;
-    ip[7] = kHopLimit;
-    std::memcpy(ip + 8, both + 16, 16);
-    std::memcpy(ip + 24, both, 16);
-    return addresses;
-}
-
 /// A UDP datagram in a frame: where things are, still to be judged.
 struct Udp {
-    std::size_t ip = 0;
-    std::size_t at = 0;    ///< of the UDP header
-    std::size_t room = 0;  ///< from there to the end of the IP packet
-    bool plain = true;     ///< neither options nor extension headers between
+    std::uint16_t ip = 0;
+    std::uint16_t at = 0;    ///< of the UDP header
+    std::uint16_t room = 0;  ///< from there to the end of the IP packet
+    bool plain = true;       ///< neither options nor extension headers between
 };
 
 }  // namespace
@@ -99,25 +52,22 @@ struct FrameServer::Impl {
                                               : std::span<const DataplaneAddress>()) {}
 
     void classify(Frame& frame, const ServerTables& tables) noexcept;
-    void classify_ipv4(Frame& frame, const Layer2& link, const ServerTables& tables) noexcept;
-    void classify_ipv6(Frame& frame, const Layer2& link, const ServerTables& tables) noexcept;
-    void classify_extended_ipv6(Frame& frame, const Layer2& link, std::size_t size,
+    void classify_ipv4(Frame& frame, Layer2 link, const ServerTables& tables) noexcept;
+    void classify_ipv6(Frame& frame, Layer2 link, const ServerTables& tables) noexcept;
+    void classify_extended_ipv6(Frame& frame, Layer2 link, std::size_t size,
                                 const ServerTables& tables) noexcept;
-    void classify_udp(Frame& frame, const Layer2& link, const Udp& udp,
-                      const ServerTables& tables) noexcept;
-    FrameDrop check_udp(const Frame& frame, const Udp& udp, std::size_t length) const noexcept;
-    void accept_udp(Frame& frame, const Udp& udp, std::size_t length, bool is_ntp,
+    template <bool kIpv6>
+    void classify_udp(Frame& frame, Layer2 link, Udp udp, const ServerTables& tables) noexcept;
+    template <bool kIpv6>
+    FrameDrop check_udp(const Frame& frame, Udp udp, std::size_t length) const noexcept;
+    template <bool kIpv6>
+    void accept_udp(Frame& frame, Udp udp, std::size_t length, bool is_ntp,
                     const ServerTables& tables) noexcept;
     void settle(Frame& frame, FrameDrop result) noexcept;
-    void stranger(Frame& frame, FrameDrop reason) const noexcept;
-    void write_headers(Frame& frame, std::size_t payload_size) noexcept;
+    void stranger(Frame& frame, FrameDrop reason) noexcept;
+    void drop(Frame& frame, FrameDrop reason) noexcept;
+    bool write_headers(Frame& frame, std::size_t payload_size) noexcept;
     void finish(Frame& frame, SystemTime now, std::size_t position) noexcept;
-    void count(const Frame& frame) noexcept;
-
-    static void drop(Frame& frame, FrameDrop reason) noexcept {
-        frame.verdict = FrameVerdict::Drop;
-        frame.drop = reason;
-    }
 
     FrameServerConfig config;
     bool exclusive;
@@ -134,6 +84,7 @@ struct FrameServer::Impl {
     std::size_t control_count = 0;
     /// By slot, as the requests; written where these lie.
     std::array<Reply, kMaxBurst> replies;
+    std::array<Frame*, kMaxBurst> requests{};  ///< during `receive`
     /// Of the UDP checksum, all but the payload. By slot.
     std::array<std::uint64_t, kMaxBurst> header_sums{};
     std::array<Drop, kMaxBurst> verdicts;
@@ -164,16 +115,18 @@ void FrameServer::receive(std::span<Frame> burst, const ServerState& state,
     }
     impl.responder.prepare_burst(std::span(impl.datagrams).first(impl.request_count), state, tables,
                                  impl.replies, impl.verdicts);
-    for (Frame& frame : burst) {
-        if (frame.verdict == FrameVerdict::Reply) {
-            if (impl.verdicts[frame.slot] == Drop::None) {
-                impl.write_headers(frame, impl.replies[frame.slot].size());
-            } else {
-                Impl::drop(frame, FrameDrop::Refused);
-            }
+    std::uint64_t replies = 0;
+    for (std::size_t i = 0; i < impl.request_count; ++i) {
+        Frame& frame = *impl.requests[i];
+        if (impl.verdicts[i] != Drop::None) {
+            impl.drop(frame, FrameDrop::Refused);
+        } else if (impl.write_headers(frame, impl.replies[i].size())) {
+            ++replies;
+        } else {
+            impl.drop(frame, FrameDrop::NoRoom);
         }
-        impl.count(frame);
     }
+    if (replies != 0) impl.counters.replies.add(replies);
 }
 
 void FrameServer::Impl::classify(Frame& frame, const ServerTables& tables) noexcept {
@@ -213,13 +166,20 @@ void FrameServer::Impl::settle(Frame& frame, FrameDrop result) noexcept {
     }
 }
 
-void FrameServer::Impl::stranger(Frame& frame, FrameDrop reason) const noexcept {
+void FrameServer::Impl::stranger(Frame& frame, FrameDrop reason) noexcept {
     if (!config.strangers_to_kernel) return drop(frame, reason);
     frame.verdict = FrameVerdict::ToKernel;
     frame.drop = FrameDrop::None;
+    counters.to_kernel.add();
 }
 
-void FrameServer::Impl::classify_ipv4(Frame& frame, const Layer2& link,
+void FrameServer::Impl::drop(Frame& frame, FrameDrop reason) noexcept {
+    frame.verdict = FrameVerdict::Drop;
+    frame.drop = reason;
+    counters.drops[static_cast<std::size_t>(reason)].add();
+}
+
+void FrameServer::Impl::classify_ipv4(Frame& frame, Layer2 link,
                                       const ServerTables& tables) noexcept {
     const std::uint8_t* ip = frame.data + link.offset;
     const std::size_t room = std::size_t{frame.length} - link.offset;
@@ -234,10 +194,9 @@ void FrameServer::Impl::classify_ipv4(Frame& frame, const Layer2& link,
     frame.is_ipv6 = false;
     if (ip[9] == kProtocolUdp) {
         if (fragment == 0) {
-            return classify_udp(
-                frame, link,
-                {link.offset, link.offset + header, total - header, header == kIpv4HeaderSize},
-                tables);
+            const Udp udp{link.offset, static_cast<std::uint16_t>(link.offset + header),
+                          static_cast<std::uint16_t>(total - header), header == kIpv4HeaderSize};
+            return classify_udp<false>(frame, link, udp, tables);
         }
         // The first fragment tells the port; the others come to nothing without it.
         const bool has_port = (fragment & 0x1FFF) == 0 && total >= header + kUdpHeaderSize;
@@ -253,7 +212,7 @@ void FrameServer::Impl::classify_ipv4(Frame& frame, const Layer2& link,
     stranger(frame, FrameDrop::NotServed);
 }
 
-void FrameServer::Impl::classify_ipv6(Frame& frame, const Layer2& link,
+void FrameServer::Impl::classify_ipv6(Frame& frame, Layer2 link,
                                       const ServerTables& tables) noexcept {
     const std::uint8_t* ip = frame.data + link.offset;
     const std::size_t room = std::size_t{frame.length} - link.offset;
@@ -264,8 +223,9 @@ void FrameServer::Impl::classify_ipv6(Frame& frame, const Layer2& link,
     frame.is_ipv6 = true;
     const std::uint8_t next = ip[6];
     if (next == kProtocolUdp) {
-        return classify_udp(frame, link,
-                            {link.offset, link.offset + kIpv6HeaderSize, payload, true}, tables);
+        const Udp udp{link.offset, static_cast<std::uint16_t>(link.offset + kIpv6HeaderSize),
+                      static_cast<std::uint16_t>(payload), true};
+        return classify_udp<true>(frame, link, udp, tables);
     }
     if (next == kProtocolIcmpv6 && exclusive) {
         return settle(frame, services.on_icmpv6(frame, link, kIpv6HeaderSize + payload));
@@ -276,14 +236,16 @@ void FrameServer::Impl::classify_ipv6(Frame& frame, const Layer2& link,
     stranger(frame, FrameDrop::NotServed);
 }
 
-void FrameServer::Impl::classify_extended_ipv6(Frame& frame, const Layer2& link, std::size_t size,
+void FrameServer::Impl::classify_extended_ipv6(Frame& frame, Layer2 link, std::size_t size,
                                                const ServerTables& tables) noexcept {
     const std::uint8_t* ip = frame.data + link.offset;
     const UdpParse parsed = parse_ip_udp({ip, size}, ChecksumPolicy::Trust);
     if (parsed.packet) {
         const std::size_t at =
             static_cast<std::size_t>(parsed.packet->payload.data() - frame.data) - kUdpHeaderSize;
-        return classify_udp(frame, link, {link.offset, at, link.offset + size - at, false}, tables);
+        const Udp udp{link.offset, static_cast<std::uint16_t>(at),
+                      static_cast<std::uint16_t>(link.offset + size - at), false};
+        return classify_udp<true>(frame, link, udp, tables);
     }
     switch (parsed.error) {
         case IpError::Fragment: {
@@ -310,7 +272,8 @@ void FrameServer::Impl::classify_extended_ipv6(Frame& frame, const Layer2& link,
     }
 }
 
-void FrameServer::Impl::classify_udp(Frame& frame, const Layer2& link, const Udp& udp,
+template <bool kIpv6>
+void FrameServer::Impl::classify_udp(Frame& frame, Layer2 link, Udp udp,
                                      const ServerTables& tables) noexcept {
     if (udp.room < kUdpHeaderSize) return drop(frame, FrameDrop::Truncated);
     const std::uint8_t* header = frame.data + udp.at;
@@ -320,65 +283,67 @@ void FrameServer::Impl::classify_udp(Frame& frame, const Layer2& link, const Udp
         return stranger(frame, FrameDrop::NotServed);
     }
     const std::uint8_t* ip = frame.data + udp.ip;
-    const bool ours = frame.is_ipv6 ? addresses.is_ours_v6(ip + 24, link.vlan)
-                                    : addresses.is_ours_v4(ip + 16, link.vlan);
+    const bool ours =
+        kIpv6 ? addresses.is_ours_v6(ip + 24, link.vlan) : addresses.is_ours_v4(ip + 16, link.vlan);
     if (!ours || link.to_group) {
-        const bool to_group = link.to_group || (frame.is_ipv6 ? ip[24] == 0xff : ip[16] >= 0xE0);
+        const bool to_group = link.to_group || (kIpv6 ? ip[24] == 0xff : ip[16] >= 0xE0);
         if (is_ntp && to_group) return drop(frame, FrameDrop::GroupDestination);
         return stranger(
             frame, addresses.has_vlan(link.vlan) ? FrameDrop::NotForUs : FrameDrop::UnknownVlan);
     }
     const std::size_t length = be16_at(header + 4);
-    const FrameDrop error = check_udp(frame, udp, length);
+    const FrameDrop error = check_udp<kIpv6>(frame, udp, length);
     if (error != FrameDrop::None) return drop(frame, error);
-    accept_udp(frame, udp, length, is_ntp, tables);
+    accept_udp<kIpv6>(frame, udp, length, is_ntp, tables);
 }
 
-FrameDrop FrameServer::Impl::check_udp(const Frame& frame, const Udp& udp,
+template <bool kIpv6>
+FrameDrop FrameServer::Impl::check_udp(const Frame& frame, Udp udp,
                                        std::size_t length) const noexcept {
     const std::uint8_t* ip = frame.data + udp.ip;
     const std::uint8_t* header = frame.data + udp.at;
     if (length < kUdpHeaderSize) return FrameDrop::BadHeader;
     if (length > udp.room) return FrameDrop::Truncated;
-    const bool unchecked = header[6] == 0 && header[7] == 0;
-    std::uint64_t sum = sum_order(kProtocolUdp) + sum_order(static_cast<std::uint16_t>(length));
-    if (frame.is_ipv6) {
+    const std::uint16_t stored = load_sum16(header + 6);
+    if (kIpv6) {
         // RFC 8200, 8.1: over IPv6 the checksum is not optional.
-        if (unchecked) return FrameDrop::BadChecksum;
+        if (stored == 0) return FrameDrop::BadChecksum;
         if (!addresses.is_answerable_v6(ip + 8)) return FrameDrop::BadSource;
-        if (frame.l4_checksum == ChecksumState::Good) return FrameDrop::None;
-        sum = sum_words(sum, ip + 8, 32);
     } else {
         if (frame.ip_checksum == ChecksumState::Bad) return FrameDrop::BadChecksum;
-        if (frame.ip_checksum == ChecksumState::Unknown &&
-            fold_sum(sum_words(0, ip, (ip[0] & 0x0FU) * 4U)) != 0xffff) {
-            return FrameDrop::BadChecksum;
+        if (frame.ip_checksum == ChecksumState::Unknown) {
+            const std::uint64_t sum =
+                udp.plain ? sum_words(0, ip, kIpv4HeaderSize)
+                          : sum_words(0, ip, static_cast<std::size_t>(udp.at - udp.ip));
+            if (fold_sum(sum) != 0xffff) return FrameDrop::BadChecksum;
         }
         if (!addresses.is_answerable_v4(ip + 12)) return FrameDrop::BadSource;
-        if (unchecked || frame.l4_checksum == ChecksumState::Good) return FrameDrop::None;
-        sum += std::uint64_t{word_at(ip + 12)} + word_at(ip + 16);
+        if (stored == 0) return FrameDrop::None;
     }
+    if (frame.l4_checksum == ChecksumState::Good) return FrameDrop::None;
     if (frame.l4_checksum == ChecksumState::Bad) return FrameDrop::BadChecksum;
-    if (fold_sum(sum_words(sum, header, length)) == 0xffff) return FrameDrop::None;
-    std::uint16_t stored;
-    std::memcpy(&stored, header + 6, sizeof(stored));
-    return config.partial_checksums && fold_sum(sum) == stored ? FrameDrop::None
-                                                               : FrameDrop::BadChecksum;
+    const std::uint64_t pseudo = sum_words(
+        std::uint64_t{sum_order(kProtocolUdp)} + sum_order(static_cast<std::uint16_t>(length)),
+        kIpv6 ? ip + 8 : ip + 12, kIpv6 ? 32 : 8);
+    if (fold_sum(sum_words(pseudo, header, length)) == 0xffff) return FrameDrop::None;
+    return config.partial_checksums && fold_sum(pseudo) == stored ? FrameDrop::None
+                                                                  : FrameDrop::BadChecksum;
 }
 
-void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t length, bool is_ntp,
+template <bool kIpv6>
+void FrameServer::Impl::accept_udp(Frame& frame, Udp udp, std::size_t length, bool is_ntp,
                                    const ServerTables& tables) noexcept {
     const std::uint8_t* ip = frame.data + udp.ip;
     const std::uint8_t* header = frame.data + udp.at;
     const std::span<const std::uint8_t> payload{header + kUdpHeaderSize, length - kUdpHeaderSize};
     const auto is_forwarded = [&] {
         IpAddress remote;
-        frame.is_ipv6 ? remote.set_v6(ip + 8) : remote.set_v4(ip + 12);
+        kIpv6 ? remote.set_v6(ip + 8) : remote.set_v4(ip + 12);
         return std::binary_search(tables.forwarded.begin(), tables.forwarded.end(), remote);
     };
     frame.drop = FrameDrop::None;
     frame.local_port = be16_at(header + 2);
-    frame.l4_offset = static_cast<std::uint16_t>(udp.at);
+    frame.l4_offset = udp.at;
     // Requests are served whoever sends them; what else comes from a configured source belongs to its
     // association.
     const bool to_control =
@@ -388,7 +353,7 @@ void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t len
     frame.verdict = to_control ? FrameVerdict::ToControl : FrameVerdict::Reply;
     RxDatagram& datagram = datagrams[frame.slot];
     datagram.payload = payload;
-    if (frame.is_ipv6) {
+    if (kIpv6) {
         datagram.remote.ip.set_v6(ip + 8);
         datagram.local.set_v6(ip + 24);
     } else {
@@ -399,10 +364,11 @@ void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t len
     datagram.interface_index = config.interface_index;
     datagram.frame_length = frame.length;
     datagram.stamp = frame.stamp;
-    if (to_control) return;
+    if (to_control) return counters.to_control.add();
+    requests[frame.slot] = &frame;
     if (!udp.plain) {
         // The answer has a plain header, so the packet moves to where its own will be.
-        const std::size_t at = udp.ip + (frame.is_ipv6 ? kIpv6HeaderSize : kIpv4HeaderSize);
+        const std::size_t at = udp.ip + (kIpv6 ? kIpv6HeaderSize : kIpv4HeaderSize);
         std::memmove(frame.data + at, header, length);
         frame.l4_offset = static_cast<std::uint16_t>(at);
         datagram.payload = {frame.data + at + kUdpHeaderSize, payload.size()};
@@ -410,11 +376,10 @@ void FrameServer::Impl::accept_udp(Frame& frame, const Udp& udp, std::size_t len
     replies[frame.slot].use_buffer({frame.data + frame.l4_offset + kUdpHeaderSize, payload.size()});
 }
 
-/// Turns the headers round. What depends on the payload's bytes is left to `finish`. Sums are taken of
-/// what is read, never of what has just been written, which a wider read would have to wait for.
-void FrameServer::Impl::write_headers(Frame& frame, std::size_t payload_size) noexcept {
+/// Turns the headers round. What depends on the payload's bytes is left to `finish`.
+bool FrameServer::Impl::write_headers(Frame& frame, std::size_t payload_size) noexcept {
     const std::size_t udp_size = kUdpHeaderSize + payload_size;
-    if (!set_length(frame, frame.l4_offset + udp_size)) return drop(frame, FrameDrop::NoRoom);
+    if (!set_length(frame, frame.l4_offset + udp_size)) return false;
     swap_macs(frame.data);
     std::uint8_t* ip = frame.data + frame.l3_offset;
     std::uint8_t* udp = frame.data + frame.l4_offset;
@@ -422,14 +387,13 @@ void FrameServer::Impl::write_headers(Frame& frame, std::size_t payload_size) no
         frame.is_ipv6 ? turn_ipv6(ip, udp_size, config.dscp)
                       : turn_ipv4(ip, udp_size, config.dscp, config.offload_ip_checksum);
     const std::uint16_t length = sum_order(static_cast<std::uint16_t>(udp_size));
-    std::uint64_t sum = addresses_sum + sum_order(kProtocolUdp) + length;
-    const std::uint32_t ports = word_at(udp);
-    const std::uint32_t turned = ports << 16 | ports >> 16;
-    std::memcpy(udp, &turned, 4);
-    // The checksum is still zero in the sum.
-    if (!config.offload_udp_checksum) sum += std::uint64_t{ports} + length;
+    std::uint64_t sum = add_around(addresses_sum, std::uint64_t{sum_order(kProtocolUdp)} + length);
+    const std::uint32_t ports = turn_ports(udp);
     std::memcpy(udp + 4, &length, 2);
+    // The checksum counts as zero.
+    if (!config.offload_udp_checksum) sum = add_around(sum, std::uint64_t{ports} + length);
     header_sums[frame.slot] = sum;
+    return true;
 }
 
 void FrameServer::finish(std::span<Frame> frames, SystemTime now, std::size_t position) noexcept {
@@ -451,16 +415,6 @@ void FrameServer::Impl::finish(Frame& frame, SystemTime now, std::size_t positio
         static_cast<std::uint16_t>(~fold_sum(sum_words(sum, udp + kUdpHeaderSize, reply.size())));
     // Zero would mean "no checksum"; all ones is the same number.
     store_sum(udp + 6, checksum == 0 ? 0xffff : checksum);
-}
-
-void FrameServer::Impl::count(const Frame& frame) noexcept {
-    switch (frame.verdict) {
-        case FrameVerdict::Drop: counters.drops[static_cast<std::size_t>(frame.drop)].add(); break;
-        case FrameVerdict::Reply: counters.replies.add(); break;
-        case FrameVerdict::Answered: break;  // by kind, where it is answered
-        case FrameVerdict::ToControl: counters.to_control.add(); break;
-        case FrameVerdict::ToKernel: counters.to_kernel.add(); break;
-    }
 }
 
 const RxDatagram& FrameServer::datagram(const Frame& frame) const noexcept {

@@ -49,7 +49,7 @@ bool EchoBudget::take(SystemTime now) noexcept {
     return true;
 }
 
-LinkServices::Result LinkServices::on_arp(Frame& frame, const Layer2& link) noexcept {
+LinkServices::Result LinkServices::on_arp(Frame& frame, Layer2 link) noexcept {
     const auto packet =
         parse_arp({frame.data + link.offset, std::size_t{frame.length} - link.offset});
     if (!packet) return FrameDrop::BadNeighbour;
@@ -88,8 +88,7 @@ LinkServices::Result LinkServices::on_arp(Frame& frame, const Layer2& link) noex
     return FrameDrop::None;
 }
 
-LinkServices::Result LinkServices::on_icmpv4(Frame& frame, const Layer2& link,
-                                             std::size_t size) noexcept {
+LinkServices::Result LinkServices::on_icmpv4(Frame& frame, Layer2 link, std::size_t size) noexcept {
     std::uint8_t* ip = frame.data + link.offset;
     std::uint8_t* icmp = ip + kIpv4HeaderSize;
     size -= kIpv4HeaderSize;
@@ -121,8 +120,7 @@ LinkServices::Result LinkServices::on_icmpv4(Frame& frame, const Layer2& link,
     return FrameDrop::None;
 }
 
-LinkServices::Result LinkServices::on_icmpv6(Frame& frame, const Layer2& link,
-                                             std::size_t size) noexcept {
+LinkServices::Result LinkServices::on_icmpv6(Frame& frame, Layer2 link, std::size_t size) noexcept {
     const std::uint8_t* ip = frame.data + link.offset;
     if (size < kIpv6HeaderSize + kListenerQueryMinimum) return FrameDrop::Truncated;
     switch (ip[kIpv6HeaderSize]) {
@@ -136,7 +134,7 @@ LinkServices::Result LinkServices::on_icmpv6(Frame& frame, const Layer2& link,
     }
 }
 
-LinkServices::Result LinkServices::on_echo_v6(Frame& frame, const Layer2& link,
+LinkServices::Result LinkServices::on_echo_v6(Frame& frame, Layer2 link,
                                               std::size_t size) noexcept {
     std::uint8_t* ip = frame.data + link.offset;
     std::uint8_t* icmp = ip + kIpv6HeaderSize;
@@ -157,7 +155,7 @@ LinkServices::Result LinkServices::on_echo_v6(Frame& frame, const Layer2& link,
     return FrameDrop::None;
 }
 
-LinkServices::Result LinkServices::on_neighbour(Frame& frame, const Layer2& link,
+LinkServices::Result LinkServices::on_neighbour(Frame& frame, Layer2 link,
                                                 std::size_t size) noexcept {
     const auto message = parse_neighbour({frame.data + link.offset, size});
     if (!message) return FrameDrop::BadNeighbour;

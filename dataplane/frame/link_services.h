@@ -43,19 +43,19 @@ public:
 
     void begin_burst() noexcept { sighting_count_ = 0; }
 
-    Result on_arp(Frame& frame, const Layer2& link) noexcept;
+    Result on_arp(Frame& frame, Layer2 link) noexcept;
     /// The IPv4 packet is whole and without options or fragmentation, ICMP, for `link`'s VLAN.
-    Result on_icmpv4(Frame& frame, const Layer2& link, std::size_t size) noexcept;
+    Result on_icmpv4(Frame& frame, Layer2 link, std::size_t size) noexcept;
     /// The IPv6 packet is whole and of ICMPv6 without extension headers.
-    Result on_icmpv6(Frame& frame, const Layer2& link, std::size_t size) noexcept;
+    Result on_icmpv6(Frame& frame, Layer2 link, std::size_t size) noexcept;
 
     std::span<const NeighbourSighting> sightings() const noexcept {
         return {sightings_.data(), sighting_count_};
     }
 
 private:
-    Result on_echo_v6(Frame& frame, const Layer2& link, std::size_t size) noexcept;
-    Result on_neighbour(Frame& frame, const Layer2& link, std::size_t size) noexcept;
+    Result on_echo_v6(Frame& frame, Layer2 link, std::size_t size) noexcept;
+    Result on_neighbour(Frame& frame, Layer2 link, std::size_t size) noexcept;
     void note(NeighbourSighting::Kind kind, const IpAddress& ip, const MacAddress& mac,
               std::uint16_t vlan) noexcept;
     bool is_answerable(const IpAddress& ip) const noexcept;

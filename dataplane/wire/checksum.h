@@ -10,45 +10,62 @@
 
 namespace gnomon {
 
-/// Continues `sum`; up to 2^31 bytes.
+/// Adds with the carry coming round. Never becomes zero but from zeros.
+inline std::uint64_t add_around(std::uint64_t sum, std::uint64_t word) noexcept {
+    sum += word;
+    return sum + (sum < word ? 1 : 0);
+}
+
+inline std::uint64_t load_sum64(const std::uint8_t* data) noexcept {
+    std::uint64_t word;
+    std::memcpy(&word, data, 8);
+    return word;
+}
+inline std::uint32_t load_sum32(const std::uint8_t* data) noexcept {
+    std::uint32_t word;
+    std::memcpy(&word, data, 4);
+    return word;
+}
+inline std::uint16_t load_sum16(const std::uint8_t* data) noexcept {
+    std::uint16_t word;
+    std::memcpy(&word, data, 2);
+    return word;
+}
+
+/// Continues `sum`, which may be any number: sums are taken modulo 2^64 - 1.
 inline std::uint64_t sum_words(std::uint64_t sum, const std::uint8_t* data,
                                std::size_t size) noexcept {
-    std::uint64_t high = 0;
-    for (; size >= 8; data += 8, size -= 8) {
-        std::uint64_t word;
-        std::memcpy(&word, data, 8);
-        sum += word & 0xffffffff;
-        high += word >> 32;
+    for (; size >= 16; data += 16, size -= 16) {
+        sum = add_around(sum, load_sum64(data));
+        sum = add_around(sum, load_sum64(data + 8));
     }
-    sum += high;
+    if ((size & 8) != 0) {
+        sum = add_around(sum, load_sum64(data));
+        data += 8;
+    }
     if ((size & 4) != 0) {
-        std::uint32_t word;
-        std::memcpy(&word, data, 4);
-        sum += word;
+        sum = add_around(sum, load_sum32(data));
         data += 4;
     }
     if ((size & 2) != 0) {
-        std::uint16_t word;
-        std::memcpy(&word, data, 2);
-        sum += word;
+        sum = add_around(sum, load_sum16(data));
         data += 2;
     }
     if ((size & 1) != 0) {
         const std::uint8_t last[2] = {data[0], 0};
-        std::uint16_t word;
-        std::memcpy(&word, last, 2);
-        sum += word;
+        sum = add_around(sum, load_sum16(last));
     }
     return sum;
 }
 
 /// As one word, not yet complemented. All ones when a checksum is part of the data and right.
 inline std::uint16_t fold_sum(std::uint64_t sum) noexcept {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(sum);
+    auto half = static_cast<std::uint32_t>(sum);
+    const auto high = static_cast<std::uint32_t>(sum >> 32);
+    half += high;
+    half += half < high ? 1 : 0;
+    // The upper half of a number added to its halves exchanged is their sum, the carry included.
+    return static_cast<std::uint16_t>((half + (half << 16 | half >> 16)) >> 16);
 }
 
 /// A number that stands in a packet in network order, as a word of such a sum.
