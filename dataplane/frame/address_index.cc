@@ -7,25 +7,32 @@ namespace gnomon {
 AddressIndex::AddressIndex(std::span<const DataplaneAddress> addresses) {
     ours_.reserve(addresses.size());
     refused_.reserve(2 * addresses.size() + 1);
-    refused_.insert(key_v4(IpAddress::v4(0xffffffff).bytes().data(), kAnyVlan));
+    refuse(IpAddress::v4(0xffffffff));
     for (const DataplaneAddress& entry : addresses) {
         const IpAddress& ip = entry.subnet.address;
         const std::uint16_t vlan = entry.vlan & 0x0FFF;
+        if (!ip.is_ip()) continue;
         vlans_.set(vlan);
-        if (ip.family() == IpAddress::Family::V4) {
-            ours_.insert(key_v4(ip.bytes().data(), vlan));
-            refused_.insert(key_v4(ip.bytes().data(), kAnyVlan));
-            // Links of one or two hosts have no broadcast address (RFC 3021).
-            if (entry.subnet.prefix_length < 31) {
-                const std::uint32_t hosts = 0xffffffffU >> entry.subnet.prefix_length;
-                const IpAddress broadcast = IpAddress::v4(ip.to_u32() | hosts);
-                refused_.insert(key_v4(broadcast.bytes().data(), kAnyVlan));
-            }
-        } else if (ip.family() == IpAddress::Family::V6) {
+        refuse(ip);
+        if (ip.family() == IpAddress::Family::V6) {
             ours_.insert(key_v6(ip.bytes().data(), vlan));
-            refused_.insert(key_v6(ip.bytes().data(), kAnyVlan));
+            continue;
+        }
+        const Key key = key_v4(ip.bytes().data(), vlan);
+        ours_.insert(key);
+        if (first_v4_.tag == 0) first_v4_ = key;
+        // Links of one or two hosts have no broadcast address (RFC 3021).
+        if (entry.subnet.prefix_length < 31) {
+            refuse(IpAddress::v4(ip.to_u32() | 0xffffffffU >> entry.subnet.prefix_length));
         }
     }
+}
+
+void AddressIndex::refuse(const IpAddress& address) {
+    const bool v4 = address.family() == IpAddress::Family::V4;
+    const std::uint8_t* bytes = address.bytes().data();
+    refused_.insert(v4 ? key_v4(bytes, kAnyVlan) : key_v6(bytes, kAnyVlan));
+    refused_ends_ |= std::uint64_t{1} << (bytes[v4 ? 3 : 15] & 63);
 }
 
 bool AddressIndex::is_special_v6(const std::uint8_t* address) noexcept {

@@ -21,7 +21,8 @@ public:
 
     /// `address` points to the 4 or 16 bytes in the packet.
     bool is_ours_v4(const std::uint8_t* address, std::uint16_t vlan) const noexcept {
-        return ours_.contains(key_v4(address, vlan));
+        const Key key = key_v4(address, vlan);
+        return key == first_v4_ || ours_.contains(key);
     }
     bool is_ours_v6(const std::uint8_t* address, std::uint16_t vlan) const noexcept {
         return ours_.contains(key_v6(address, vlan));
@@ -38,12 +39,12 @@ public:
         const std::uint8_t first = source[0];
         // 0.0.0.0/8 "this host" (RFC 1122), 127.0.0.0/8, 224.0.0.0/4.
         if (first == 0 || first == 127 || (first & 0xF0) == 0xE0) return false;
-        return !refused_.contains(key_v4(source, kAnyVlan));
+        return !may_be_refused(source[3]) || !refused_.contains(key_v4(source, kAnyVlan));
     }
     bool is_answerable_v6(const std::uint8_t* source) const noexcept {
         if (source[0] == 0xff) return false;
         if (source[0] == 0 && is_special_v6(source)) return false;
-        return !refused_.contains(key_v6(source, kAnyVlan));
+        return !may_be_refused(source[15]) || !refused_.contains(key_v6(source, kAnyVlan));
     }
 
 private:
@@ -74,6 +75,12 @@ private:
         std::size_t mask_ = 0;
     };
 
+    /// Nearly always false, by the address's last byte.
+    bool may_be_refused(std::uint8_t last) const noexcept {
+        return (refused_ends_ >> (last & 63) & 1) != 0;
+    }
+    void refuse(const IpAddress& address);
+
     static constexpr std::uint64_t kAnyVlan = 0x1000;
     static Key key_v4(const std::uint8_t* address, std::uint64_t vlan) noexcept {
         std::uint32_t word;
@@ -90,6 +97,8 @@ private:
     static bool is_special_v6(const std::uint8_t* address) noexcept;
 
     Set ours_;
+    Key first_v4_;  ///< of ours: mostly it is the only one
+    std::uint64_t refused_ends_ = 0;
     Set refused_;
     std::bitset<4096> vlans_;
 };

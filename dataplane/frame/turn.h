@@ -47,7 +47,7 @@ inline std::uint64_t turn_ipv4(std::uint8_t* ip, std::size_t udp_size, std::uint
 }
 
 inline std::uint64_t turn_ipv6(std::uint8_t* ip, std::size_t udp_size, std::uint8_t dscp) noexcept {
-    const std::uint64_t addresses = sum_words(0, ip + 8, 32);
+    const std::uint64_t addresses = sum_words_of<32>(0, ip + 8);
     const std::uint32_t first = packet_words(static_cast<std::uint16_t>(0x6000 | dscp << 6), 0);
     const std::uint32_t second =
         packet_words(static_cast<std::uint16_t>(udp_size), kProtocolUdp << 8 | kAnswerHopLimit);

@@ -58,6 +58,19 @@ inline std::uint64_t sum_words(std::uint64_t sum, const std::uint8_t* data,
     return sum;
 }
 
+/// The same for a size that the compiler knows: no loop.
+template <std::size_t kSize>
+inline std::uint64_t sum_words_of(std::uint64_t sum, const std::uint8_t* data) noexcept {
+    if constexpr (kSize >= 8) {
+        return sum_words_of<kSize - 8>(add_around(sum, load_sum64(data)), data + 8);
+    } else if constexpr (kSize == 4) {
+        return add_around(sum, load_sum32(data));
+    } else {
+        static_assert(kSize == 0);
+        return sum;
+    }
+}
+
 /// As one word, not yet complemented. All ones when a checksum is part of the data and right.
 inline std::uint16_t fold_sum(std::uint64_t sum) noexcept {
     auto half = static_cast<std::uint32_t>(sum);
