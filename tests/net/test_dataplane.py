@@ -224,7 +224,7 @@ class Dataplane(unittest.TestCase):
     def worker_thread(pid):
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/comm") as name:
-                if name.read().strip().startswith(("dpdk-worker", "rte-worker", "lcore-worker", "gnomon-dpdk")):
+                if name.read().strip().startswith("worker "):
                     return int(task)
         return None
 
