@@ -159,6 +159,19 @@ class SetupNicTest(HostTest):
         self.ok("setup-nic", "undo")
         self.assertEqual(self.host.calls()[-1], "ethtool -L eth1 combined 8")
 
+    def test_vlan_tags_are_left_in_frames_and_taken_off_again(self):
+        self.host.answer("ethtool -k eth1", "rx-vlan-offload: on\n")
+        self.assertIn("setup-nic vlan eth1", self.ok("setup-nic", "status", "eth1"))
+        self.ok("setup-nic", "vlan", "eth1")
+        self.assertIn("ethtool -K eth1 rxvlan off", self.host.calls())
+        self.ok("setup-nic", "undo", "eth1")
+        self.assertEqual(self.host.calls()[-1], "ethtool -K eth1 rxvlan on")
+        self.host.answer("ethtool -k eth1", "rx-vlan-offload: on [fixed]\n")
+        self.assertIn("use af_packet", self.refused("setup-nic", "vlan", "eth1"))
+        self.host.answer("ethtool -k eth1", "rx-vlan-offload: off\n")
+        self.ok("setup-nic", "vlan", "eth1")
+        self.assertFalse(self.host.exists(NIC_STATE))
+
     def test_what_cannot_be_undone_stays_on_record(self):
         self.ok("setup-nic", "hugepages", "2")
         self.ok("setup-nic", "flow", "eth1", "2")

@@ -58,6 +58,51 @@ def serve(host, device, *lines):
     return daemon
 
 
+# Asks five times by frames with a VLAN tag, prints the tags of the answers. Arguments: the server's MAC address,
+# our address, the server's, the VLAN.
+TAGGED_REQUEST = r"""
+import socket, struct, sys, time
+mac, ours, theirs, vlan = sys.argv[1:]
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.bind(("eth0", 3))
+s.setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA
+own = s.getsockname()[4]
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    total = (total & 0xffff) + (total >> 16)
+    return 0xffff ^ ((total & 0xffff) + (total >> 16))
+def header(check):
+    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 76, 0, 0x4000, 64, 17, check, socket.inet_aton(ours),
+                       socket.inet_aton(theirs))
+for i in range(5):
+    ntp = bytes([0x23]) + bytes(39) + struct.pack("!II", 0xe0000000, i + 1)
+    udp = struct.pack("!HHHH", 40000, 123, 56, 0)
+    s.send(bytes.fromhex(mac.replace(":", "")) + own + struct.pack("!HHH", 0x8100, int(vlan), 0x0800) +
+           header(checksum(header(0))) + udp + ntp)
+    time.sleep(0.02)
+end = time.monotonic() + 0.5
+while time.monotonic() < end:
+    s.settimeout(max(0.01, end - time.monotonic()))
+    try:
+        data, extra, _, address = s.recvmsg(2000, 100)
+    except OSError:
+        break
+    if address[2] == 4:  # PACKET_OUTGOING
+        continue
+    tag = 0
+    for level, kind, body in extra:
+        if kind == 8 and struct.unpack("IIIHHHH", body[:20])[0] & 16:  # TP_STATUS_VLAN_VALID
+            tag = struct.unpack("IIIHHHH", body[:20])[5] & 0xfff
+    at = 12
+    if data[at:at + 2] == b"\x81\x00":
+        tag, at = struct.unpack("!H", data[at + 2:at + 4])[0] & 0xfff, at + 4
+    ip = data[at + 2:]
+    if data[at:at + 2] == b"\x08\x00" and ip[9] == 17 and ip[12:16] == socket.inet_aton(theirs) and \
+            ip[28] & 7 == 4:
+        print(tag)
+"""
+
+
 class Rate:
     """Asks a server now and then and tells who answers."""
 
@@ -135,20 +180,21 @@ class Dataplane(unittest.TestCase):
                 wait_for("ntpd selects", lambda: harness.ntpd_selected(client) == {server.ipv4}, 60)
 
     def test_behind_a_vlan(self):
+        # As frames, since not every kernel has 802.1Q; the bridge between does not look at tags.
         for device in DEVICES:
             with self.subTest(device=device), Lab() as lab:
                 server, client = lab.host("server"), lab.host("client")
-                for host, number in ((server, 1), (client, 2)):
-                    host.run(["ip", "link", "add", "link", "eth0", "name", "eth0.7", "type", "vlan", "id", "7"])
-                    host.run(["ip", "addr", "add", f"10.78.0.{number}/24", "dev", "eth0.7"])
-                    host.run(["ip", "link", "set", "eth0.7", "up"])
-                serve(server, device, "serverthreads 1")
-                rate = Rate(client, server)
-                wait_for("the dataplane serves", rate.by_dataplane)
-                # Whether by the dataplane or by the kernel below it: answered, and once.
-                self.assertEqual(rate.ask("10.78.0.1"), 5)
-                daemon = client.chronyd([f"server 10.78.0.1 {FAST} xleave"])
-                wait_for("selection", lambda: selected(client, daemon) == "10.78.0.1")
+                # XDP programs do not see tags that the device keeps beside the frame (scripts/setup-nic vlan).
+                harness.subprocess.run(["ip", "netns", "exec", lab.switch, "ethtool", "-K", server.link, "txvlan",
+                                        "off"], check=True, capture_output=True)
+                daemon = server.gnomond(
+                    ["local stratum 1", "allow", f"dataplane dpdk {device}:eth0 "
+                     f"address {server.ipv4}/24 address 10.78.0.1/24@7"])
+                wait_for("server up", lambda: server.csv(daemon, "tracking"))
+                wait_for("the dataplane serves", Rate(client, server).by_dataplane)
+                mac = server.run(["cat", "/sys/class/net/eth0/address"]).strip()
+                answers = client.run([sys.executable, "-c", TAGGED_REQUEST, mac, "10.78.0.2", "10.78.0.1", "7"])
+                self.assertEqual(answers.split(), ["7"] * 5, "each answered once, with the tag")
 
     def test_the_kernel_keeps_everything_else(self):
         for device in DEVICES:
@@ -218,7 +264,7 @@ class Dataplane(unittest.TestCase):
                 with Stopped(worker):
                     wait_for("sockets serve", rate.by_sockets, 10)
                 wait_for("the dataplane is back", rate.by_dataplane, 20)
-                self.assertIn("dataplane", daemon.log.lower())
+                self.assertIn(f"{device}:eth0 stalled, kernel sockets serve", daemon.log)
 
     @staticmethod
     def worker_thread(pid):

@@ -2,6 +2,7 @@
 import math
 import statistics
 
+import memory
 from lab import SUBJECTS
 
 COLUMNS = ("chronyd", "sockets", "af_packet", "af_xdp")
@@ -160,30 +161,7 @@ def authentication(figures):
     return table("with a MAC", COLUMNS, rows)
 
 
-def _flatten(value, path=""):
-    if isinstance(value, dict):
-        name = value.get("name")
-        for key, item in value.items():
-            if key != "name":
-                yield from _flatten(item, ": ".join(filter(None, (path, name, key))))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _flatten(item, path)
-    elif isinstance(value, (int, float, str)):
-        yield path, value
-
-
-def memory(data):
-    lines = []
-    for program, result in data["memory"].items():
-        lines += ["", f"### {program}", "", "| | |", "| --- | ---: |"]
-        for name, value in _flatten(result):
-            text = f"{value:.4g}" if isinstance(value, float) else str(value)
-            lines.append(f"| {name.replace('_', ' ')} | {text} |")
-    return "\n".join(lines).strip() or "The programs that measure this are not built."
-
-
-def targets(figures):
+def targets(figures, in_memory):
     """Each target: what it says, what was measured, whether it is met (None: not measured)."""
     found = []
 
@@ -211,6 +189,8 @@ def targets(figures):
             value = figures.ratio(s, "chronyd", key, "offset_p99")
             found.append((f"{NAMES[s]}, {words}: 99th percentile of the offset beside chronyd", times(value),
                           "≤ 0.5", None if value is None else value <= 0.5))
+    for words, value, wanted in memory.targets(in_memory):
+        at_least(words, value, wanted)
     return found
 
 
@@ -218,7 +198,7 @@ def write(data):
     figures, c = Figures(data), data["conditions"]
     left_out = "".join(f"\n- {NAMES[name]} was left out: {reason}" for name, reason in c["unavailable"].items())
     verdicts = {True: "met", False: "**missed**", None: "not measured"}
-    rows = [(words, (value, wanted, verdicts[met])) for words, value, wanted, met in targets(figures)]
+    rows = [(words, (value, wanted, verdicts[met])) for words, value, wanted, met in targets(figures, data["memory"])]
     quick = "\n- One short round (`--quick`): for looking, not for the record." if c["quick"] else ""
     return f"""# The dataplanes beside chronyd
 
@@ -267,7 +247,7 @@ A client log of 128 MiB for all but the first; paced at {c['paced_rate']} reques
 
 ## In memory
 
-{memory(data)}
+{memory.report(data['memory'])}
 
 ## Targets
 

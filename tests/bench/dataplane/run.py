@@ -16,6 +16,7 @@ import time
 
 import lab as labs
 import measures
+import memory
 import report
 from lab import say
 
@@ -142,25 +143,6 @@ class Bench:
         self.rounds.append(figures)
 
 
-def memory_benches(programs, quick):
-    """What is measured without any network, by programs of the neighbourhood, as far as they are built."""
-    found = {}
-    for program in sorted({*programs.parent.glob("tests/*_bench"), *programs.glob("*_bench")}):
-        if not os.access(program, os.X_OK):
-            continue
-        name = program.name
-        say(name)
-        # What takes two processes takes two cores.
-        pinned = ["taskset", "-c", "0"] if name in ("responder_bench", "frame_bench") else []
-        argv = [*labs.priority(), *pinned, program, "--json"] + (["--quick"] if quick else [])
-        try:
-            result = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=180)
-            found[name] = json.loads(result.stdout)
-        except (subprocess.TimeoutExpired, ValueError) as error:
-            found[name] = {"failed": str(error)}
-    return found
-
-
 def conditions(options, bench, limits, begin, load):
     return {
         "date": time.strftime("%F", time.gmtime()), "kernel": os.uname().release, "cores": os.cpu_count(),
@@ -204,9 +186,11 @@ def measure(options):
                 longest = max(longest, time.time() - start)
         finally:
             lab.close()
-    memory = memory_benches(options.bin, options.quick) if "memory" in options.parts else {}
+    in_memory = {}
+    if "memory" in options.parts:
+        in_memory = memory.measure(options.bin.parent, options.quick, options.repeat)
     return {"conditions": conditions(options, bench, limits, begin, load), "rounds": bench.rounds,
-            "memory": memory}
+            "memory": in_memory}
 
 
 def main():
