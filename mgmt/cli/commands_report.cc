@@ -318,6 +318,7 @@ std::vector<CommandEntry> report_commands() {
         {"sourcename", run_sourcename, ""},
         {"sources", run_sources, "-a -v"},
         {"sourcestats", run_sourcestats, "-a -v"},
+        {"state", run_simple<command::StateReport, Command::State, state_record>, ""},
         {"tracking", run_tracking, ""},
         {"waitsync", run_waitsync, ""},
     };

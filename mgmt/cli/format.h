@@ -31,6 +31,7 @@ inline constexpr std::string_view kManualHeader =
     "#    Date     Time(UTC)    Slewed   Original   Residual";
 std::string clients_header(bool nts_ke, int extra);
 
+Record state_record(const command::StateReport& report);
 Record tracking_record(const command::TrackingReport& report, std::string_view name);
 Record waitsync_record(const command::TrackingReport& report, int attempt);
 Record source_record(const command::SourceReport& report, std::string_view name, int extra);

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "mgmt/cli/format.h"
 #include "mgmt/cli/text_units.h"
 
@@ -66,6 +68,52 @@ Record tracking_record(const command::TrackingReport& r, std::string_view name) 
         .real("update_interval_s", r.update_interval_s, kTenths)
         .literal(" seconds\nLeap status     : ")
         .leap("leap", r.leap)
+        .literal("\n");
+    return record;
+}
+
+namespace {
+
+std::string breach_text(const command::StateReport& r) {
+    if (!r.bound_known) return "unknown";
+    if (r.breach_in_s == 0.0) return "now";
+    if (r.breach_in_s < 0.0) return "not within a year";
+    return fmt::format("{:.0f} seconds", r.breach_in_s);
+}
+
+}  // namespace
+
+Record state_record(const command::StateReport& r) {
+    Record record;
+    record.literal("State           : ")
+        .string("state", to_string(r.kind))
+        .literal(r.kind != ClockStateKind::Holdover ? ""
+                 : r.in_spec                        ? " (in spec)"
+                                                    : " (out of spec)")
+        .json_only("in_spec", r.in_spec)
+        .literal("\nReason          : ")
+        .string("reason", to_string(r.reason))
+        .literal(" (")
+        .literal(explain(r.reason))
+        .literal(")\nSince (UTC)     : ")
+        .date("since_s", r.since)
+        .literal("\nFor             : ")
+        .whole("since_ago_s", r.since_ago_s)
+        .literal(" seconds\nError bound     : ");
+    if (r.bound_known) {
+        record.real("bound_s", r.bound_s, kSeconds9)
+            .literal(" seconds\nBound growth    : ")
+            .real("bound_growth_ppm", r.bound_growth_ppm, {3})
+            .literal(" ppm");
+    } else {
+        record.string("bound_s", "unknown")
+            .literal("\nBound growth    : ")
+            .string("bound_growth_ppm", "unknown");
+    }
+    record.literal("\nLimit           : ")
+        .real("limit_s", r.limit_s, kSeconds9)
+        .literal(" seconds\nBreached in     : ")
+        .string("breach_in", breach_text(r))
         .literal("\n");
     return record;
 }

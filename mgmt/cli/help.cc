@@ -17,6 +17,7 @@ struct HelpLine {
 constexpr HelpLine kHelp[] = {
     {"System clock", nullptr},
     {"tracking", "How the system clock does"},
+    {"state", "Locked or not, since when, why, and how wrong it may be"},
     {"makestep", "Step the clock by what is left to correct"},
     {"makestep <threshold> <updates>", "When to step automatically"},
     {"maxupdateskew <skew>", "Largest skew of a usable frequency estimate"},

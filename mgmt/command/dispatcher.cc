@@ -63,6 +63,7 @@ Answer monitoring(const Call& call) {
         case Command::SourceData: return answer(m.source(call.index(), call.now));
         case Command::SourceStats: return answer(m.source_stats(call.index(), call.now));
         case Command::SelectData: return answer(m.select(call.index(), call.now));
+        case Command::State: return answer(m.state());
         case Command::ServoData: return answer(m.servos(call.index(), call.now));
         case Command::NtpData: return answer(m.ntp(call.address()));
         case Command::AuthData: return answer(m.auth(call.address(), call.now));

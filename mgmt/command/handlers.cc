@@ -14,6 +14,7 @@ ReportResult<SourceStatsReport> MonitoringReports::source_stats(std::uint32_t, U
     return kNoSource;
 }
 ReportResult<SelectReport> MonitoringReports::select(std::uint32_t, UtcTime) { return kNoSource; }
+ReportResult<StateReport> MonitoringReports::state() { return Unexpected(Status::NotEnabled); }
 ReportResult<ServosReport> MonitoringReports::servos(std::uint32_t, UtcTime) { return kNoSource; }
 ReportResult<NtpReport> MonitoringReports::ntp(const IpAddress&) { return kNoSource; }
 ReportResult<AuthReport> MonitoringReports::auth(const IpAddress&, UtcTime) { return kNoSource; }

@@ -28,6 +28,7 @@ public:
     virtual ~MonitoringReports() = default;
 
     virtual ReportResult<TrackingReport> tracking(UtcTime now);
+    virtual ReportResult<StateReport> state();
     virtual std::uint32_t source_count() { return 0; }
     virtual ReportResult<SourceReport> source(std::uint32_t index, UtcTime now);
     virtual ReportResult<SourceStatsReport> source_stats(std::uint32_t index, UtcTime now);

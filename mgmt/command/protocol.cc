@@ -84,8 +84,9 @@ constexpr CommandInfo kCommands[] = {
     {Command::CaptureStart, kLocal, 352, ReplyType::CaptureStatus},
     {Command::CaptureStop, kLocal, kEmpty, ReplyType::CaptureStatus},
     {Command::CaptureStatus, kLocal, kEmpty, ReplyType::CaptureStatus},
+    {Command::State, kOpen, kEmpty, ReplyType::State},
 };
-static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 64);
+static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 65);
 
 constexpr auto make_index() {
     std::array<const CommandInfo*, kCommandCodes> index{};
@@ -107,7 +108,8 @@ constexpr OpenReport kOpenReports[] = {
     {"selectdata", Command::SelectData, true},     {"serverstats", Command::ServerStats, false},
     {"servos", Command::ServoData, true},          {"smoothing", Command::Smoothing, false},
     {"sourcename", Command::NtpSourceName, false}, {"sources", Command::SourceData, true},
-    {"sourcestats", Command::SourceStats, true},   {"tracking", Command::Tracking, false},
+    {"sourcestats", Command::SourceStats, true},   {"state", Command::State, false},
+    {"tracking", Command::Tracking, false},
 };
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
@@ -147,6 +149,7 @@ std::size_t reply_size(std::uint16_t type) noexcept {
         case ReplyType::NtpData: return 172;
         case ReplyType::ServoData: return 408;
         case ReplyType::CaptureStatus: return 404;
+        case ReplyType::State: return 68;
     }
     return 0;
 }

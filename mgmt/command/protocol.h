@@ -99,8 +99,9 @@ enum class Command : std::uint16_t {
     CaptureStart = 194,
     CaptureStop = 195,
     CaptureStatus = 196,
+    State = 200,
 };
-inline constexpr std::size_t kCommandCodes = 200;
+inline constexpr std::size_t kCommandCodes = 201;
 
 enum class ReplyType : std::uint16_t {
     Null = 1,
@@ -123,6 +124,7 @@ enum class ReplyType : std::uint16_t {
     NtpData = 26,
     ServoData = 192,
     CaptureStatus = 196,
+    State = 200,
 };
 
 enum class Status : std::uint16_t {

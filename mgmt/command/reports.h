@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dataplane/wire/address.h"
+#include "servo/units/clock_status.h"
 #include "servo/units/ntp_types.h"
 #include "servo/units/time_point.h"
 
@@ -37,6 +38,20 @@ struct TrackingReport {
     double root_delay_s = 0.0;
     double root_dispersion_s = 0.0;
     double update_interval_s = 0.0;
+};
+
+/// The state of the clock; see mgmt/engine/clock_state.h.
+struct StateReport {
+    ClockStateKind kind = ClockStateKind::Unsynced;
+    ClockReason reason = ClockReason::Started;
+    bool in_spec = false;  ///< the bound is known and within the limit
+    UtcTime since;         ///< when kind or spec last changed
+    std::uint32_t since_ago_s = 0;
+    bool bound_known = false;       ///< if not, bound and growth are 0
+    double bound_s = 0.0;           ///< of the system clock's error, now
+    double bound_growth_ppm = 0.0;  ///< µs/s, while no update comes
+    double limit_s = 0.0;           ///< `maxbound`
+    double breach_in_s = -1.0;      ///< until the limit without updates; < 0: not foreseeable
 };
 
 enum class SourceMode : std::uint16_t { Client = 0, Peer = 1, ReferenceClock = 2 };

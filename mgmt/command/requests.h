@@ -81,6 +81,8 @@ struct ClientRange {
     std::uint32_t count = 0;
     std::uint32_t min_hits = 0;
     bool reset = false;
+    /// Places of the table that are looked at, with or without a client; does not travel.
+    std::uint32_t max_places = 0xffff'ffff;
 };
 
 /// A source by address, or by `ref_id` when the address is `Unspecified`.

@@ -64,7 +64,8 @@ using ReplyBody =
     std::variant<NoArguments, SourceCountReport, SourceReport, TrackingReport, SourceStatsReport,
                  RtcReport, ActivityReport, SmoothingReport, SettimeReport, ManualReport,
                  SourceNameReport, AuthReport, ClientAccessReport, SelectReport, ServerStatsReport,
-                 NtpReport, LegacyServerStats, LegacyNtpData, ServosReport, CaptureReport>;
+                 NtpReport, LegacyServerStats, LegacyNtpData, ServosReport, CaptureReport,
+                 StateReport>;
 
 struct ReplyHeader {
     std::uint8_t version = kProtocolVersion;

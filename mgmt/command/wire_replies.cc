@@ -21,6 +21,9 @@ constexpr std::uint16_t kNtpAuthenticated = 0x8000;
 constexpr std::uint32_t kSmoothingActive = 0x1;
 constexpr std::uint32_t kSmoothingLeapOnly = 0x2;
 
+constexpr std::uint32_t kStateInSpec = 0x1;
+constexpr std::uint32_t kStateBoundKnown = 0x2;
+
 void select_options(Packer& p, const SelectOptions& o) noexcept {
     p.number(static_cast<std::uint16_t>((o.noselect ? kNoselectBit : 0) |
                                         (o.prefer ? kPreferBit : 0) | (o.trust ? kTrustBit : 0) |
@@ -212,6 +215,29 @@ void fields(P& p, typename P::template Ref<ServosReport> r) {
     counted(p, r.servos, kMaxServos, 44);
 }
 
+void state_flags(Packer& p, const StateReport& r) noexcept {
+    p.number((r.in_spec ? kStateInSpec : 0) | (r.bound_known ? kStateBoundKnown : 0));
+}
+void state_flags(Unpacker& p, StateReport& r) noexcept {
+    const auto bits = p.take<std::uint32_t>();
+    r.in_spec = (bits & kStateInSpec) != 0;
+    r.bound_known = (bits & kStateBoundKnown) != 0;
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<StateReport> r) {
+    p.code(r.kind);
+    p.code(r.reason);
+    p.fill(2);
+    state_flags(p, r);
+    p.time(r.since);
+    p.number(r.since_ago_s);
+    p.real(r.bound_s);
+    p.real(r.bound_growth_ppm);
+    p.real(r.limit_s);
+    p.real(r.breach_in_s);
+}
+
 template <typename P>
 void fields(P& p, typename P::template Ref<SourceNameReport> r) {
     p.name(r.name);
@@ -383,6 +409,7 @@ Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
         case ReplyType::NtpData: return ReplyBody(NtpReport{});
         case ReplyType::ServoData: return ReplyBody(ServosReport{});
         case ReplyType::CaptureStatus: return ReplyBody(CaptureReport{});
+        case ReplyType::State: return ReplyBody(StateReport{});
     }
     return Unexpected(ParseError::UnknownCommand);
 }
@@ -395,7 +422,7 @@ constexpr ReplyType kBodyTypes[] = {
     ReplyType::ManualList,     ReplyType::NtpSourceName,     ReplyType::AuthData,
     ReplyType::ClientAccesses, ReplyType::SelectData,        ReplyType::ServerStats,
     ReplyType::NtpData,        ReplyType::LegacyServerStats, ReplyType::LegacyNtpData,
-    ReplyType::ServoData,      ReplyType::CaptureStatus,
+    ReplyType::ServoData,      ReplyType::CaptureStatus,     ReplyType::State,
 };
 static_assert(std::size(kBodyTypes) == std::variant_size_v<ReplyBody>);
 

@@ -113,6 +113,7 @@ struct ClockConfig {
     std::string leap_list;  ///< Path of a leap-seconds.list.
     MakeStepConfig make_step;
     MaxChangeConfig max_change;
+    double max_bound_s = 0.1;  ///< Above it the clock is out of spec (`maxbound`).
     double max_clock_error_ppm = 1.0;
     double max_drift_ppm = 100000.0;
     double max_update_skew_ppm = 1000.0;
@@ -178,6 +179,7 @@ enum class OpenCommand : std::uint8_t {
     SourceName,
     Sources,
     SourceStats,
+    State,
     Tracking,
 };
 
@@ -250,7 +252,9 @@ struct ProcessConfig {
     std::string key_file;
     std::string dump_dir;
     bool manual = false;
-    std::string pid_file;    ///< Default by Personality.
+    std::string pid_file;  ///< Default by Personality.
+    /// Unix socket of the telemetry stream.
+    std::string telemetry_socket;
     std::string user;        ///< Default by Personality.
     int sched_priority = 0;  ///< SCHED_FIFO 1..100; 0 = the ordinary scheduler.
     bool lock_memory = false;

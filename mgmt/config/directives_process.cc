@@ -56,6 +56,11 @@ void parse_pidfile(C c) {
     if (c.config.process.pid_file == "/") c.config.process.pid_file.clear();
 }
 
+void parse_telemetry(C c) {
+    c.args.take_string(c.config.process.telemetry_socket);
+    if (c.config.process.telemetry_socket == "/") c.config.process.telemetry_socket.clear();
+}
+
 }  // namespace
 
 std::vector<OptionInfo> log_types() {
@@ -92,6 +97,8 @@ DirectiveGroup process_directives() {
              [](C c) {
                  c.args.take_int(c.config.process.sched_priority, {0, 100});
              }},
+            {"telemetry", "PATH", "", parse_telemetry, Support::Supported, kWarning,
+             "gnomon's own: the socket that gnomon-mgmtd reads, see gnomond(8)"},
             {"user", "NAME", "MSC-21", [](C c) { c.args.take_string(c.config.process.user); }},
             {"commandkey", "ID", "SYN-11", nullptr, kIgnored, kWarning, kGone},
             {"generatecommandkey", "", "SYN-11", nullptr, kIgnored, kWarning, kGone},

@@ -49,15 +49,22 @@ void parse_command_access_row(C c) {
 
 const std::vector<Choice<OpenCommand>>& open_commands() {
     using O = OpenCommand;
-    static const std::vector<Choice<OpenCommand>> kCommands{
-        {"activity", O::Activity},       {"authdata", O::AuthData},
-        {"clients", O::Clients},         {"dataplane", O::Dataplane},
-        {"manual", O::Manual},           {"ntpdata", O::NtpData},
-        {"rtcdata", O::RtcData},         {"selectdata", O::SelectData},
-        {"serverstats", O::ServerStats}, {"servos", O::Servos},
-        {"smoothing", O::Smoothing},     {"sourcename", O::SourceName},
-        {"sources", O::Sources},         {"sourcestats", O::SourceStats},
-        {"tracking", O::Tracking}};
+    static const std::vector<Choice<OpenCommand>> kCommands{{"activity", O::Activity},
+                                                            {"authdata", O::AuthData},
+                                                            {"clients", O::Clients},
+                                                            {"dataplane", O::Dataplane},
+                                                            {"manual", O::Manual},
+                                                            {"ntpdata", O::NtpData},
+                                                            {"rtcdata", O::RtcData},
+                                                            {"selectdata", O::SelectData},
+                                                            {"serverstats", O::ServerStats},
+                                                            {"servos", O::Servos},
+                                                            {"smoothing", O::Smoothing},
+                                                            {"sourcename", O::SourceName},
+                                                            {"sources", O::Sources},
+                                                            {"sourcestats", O::SourceStats},
+                                                            {"state", O::State},
+                                                            {"tracking", O::Tracking}};
     return kCommands;
 }
 

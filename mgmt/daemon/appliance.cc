@@ -1,5 +1,7 @@
 #include "mgmt/daemon/appliance.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "mgmt/runtime/capture_control.h"
@@ -64,6 +66,7 @@ Appliance::Appliance(const Options& options, const Config& config)
                              std::span<std::uint8_t> reply) {
                           return engine_->handle_command(request, client, now(), reply);
                       }),
+      telemetry_(loop_, config.process.telemetry_socket),
       refclocks_(loop_, [this](std::size_t index, std::span<const RawRefclockSample> samples) {
           engine_->handle_refclock_samples(index, samples, now());
       }) {}
@@ -128,6 +131,19 @@ SysResult<void> Appliance::open_privileged() {
     return {};
 }
 
+void Appliance::open_telemetry() {
+    telemetry::Hello hello;
+    hello.program = "gnomond";
+    hello.version = version();
+    hello.pid = static_cast<std::uint32_t>(getpid());
+    hello.instance = random_.next();
+    hello.started = UtcTime::from_ns(clock_->now().ns());
+    if (auto opened = telemetry_.open(std::move(hello)); !opened) {
+        log_warning("Could not open telemetry socket : {} (directive telemetry)",
+                    opened.error().message());
+    }
+}
+
 void Appliance::restore_time_from_drift_file() {
     const auto last_run = modification_time(config_.clock.drift_file);
     if (!last_run || *last_run <= clock_->now()) return;
@@ -141,6 +157,7 @@ void Appliance::start() {
     if (auto opened = command_server_.open_unix(); !opened) {
         log_error("Could not open command socket : {}", opened.error().message());
     }
+    open_telemetry();
     if (options_.set_from_rtc) restore_time_from_drift_file();
     // Named here: the base is private to everybody else.
     command::DaemonCommands* const process = this;
@@ -157,7 +174,8 @@ void Appliance::start() {
 
 Duration Appliance::time_to_wait(const Now& at) const {
     if (resolver_.has_answers()) return Duration::zero();
-    MonoTime deadline = std::min(engine_->next_timeout(), nic_clocks_.next_timeout());
+    MonoTime deadline =
+        std::min({engine_->next_timeout(), nic_clocks_.next_timeout(), telemetry_.next_timeout()});
     if (options_.timeout_s >= 0) {
         deadline = std::min(deadline, started_ + Duration::from_s(options_.timeout_s));
     }
@@ -172,7 +190,10 @@ std::optional<int> Appliance::turn(const SignalFlag& signals) {
     if (signals.caught() != 0 || shutdown_requested_) return 0;
     if (const auto status = engine_->exit_status()) return *status;
 
-    const auto wake = loop_.wait(time_to_wait(now()));
+    const Now before = now();
+    const Duration wait = time_to_wait(before);
+    telemetry_.before_wait(before.mono, before.mono + wait);
+    const auto wake = loop_.wait(wait);
     if (!wake) return log_fatal("{}", wake.error().message());
     resolver_.deliver();
     network_.release_closed();
@@ -180,7 +201,12 @@ std::optional<int> Appliance::turn(const SignalFlag& signals) {
 
     const Now at = now();
     nic_clocks_.handle_timeout(at.mono);
-    if (at.mono >= engine_->next_timeout()) engine_->handle_timeout(at);
+    const bool tell = at.mono >= telemetry_.next_timeout();
+    if (tell || at.mono >= engine_->next_timeout()) engine_->handle_timeout(at);
+    if (tell) {
+        telemetry_.handle_timeout(engine_->handlers().monitoring, engine_->utc(at.system), at.mono,
+                                  options_.control_clock);
+    }
     if (!timed_out(at)) return std::nullopt;
     log_info("Timeout reached");
     return engine_->server_state().stratum < kStratumUnsynchronised &&
@@ -210,7 +236,11 @@ void Appliance::on_socket_error(SocketHandle socket) {
 
 void Appliance::on_event(const Event& event) {
     log_files_.write(event);
-    if (const auto message = message_for(event)) log().write(message->severity, message->text);
+    const auto message = message_for(event);
+    if (message) log().write(message->severity, message->text);
+    if (!engine_ || !telemetry_.is_open()) return;
+    const Now at = now();
+    telemetry_.on_event(event, message, engine_->utc(at.system), at.mono);
 }
 
 command::Status Appliance::cycle_logs() {

@@ -23,6 +23,7 @@
 #include "mgmt/runtime/server_threads.h"
 #include "mgmt/runtime/socket_network.h"
 #include "mgmt/runtime/storage.h"
+#include "mgmt/runtime/telemetry_agent.h"
 
 namespace gnomon {
 
@@ -48,6 +49,7 @@ private:
     /// How long the loop may sleep.
     Duration time_to_wait(const Now& at) const;
     bool timed_out(const Now& at) const;
+    void open_telemetry();
     void restore_time_from_drift_file();
     std::optional<int> turn(const SignalFlag& signals);
 
@@ -81,6 +83,7 @@ private:
     SocketNetwork network_;
     ThreadResolver resolver_;
     CommandServer command_server_;
+    TelemetryAgent telemetry_;
     RefclockSet refclocks_;
     std::unique_ptr<ClockDriver> clock_;
     std::unique_ptr<Engine> engine_;

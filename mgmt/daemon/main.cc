@@ -16,6 +16,7 @@
 #include "mgmt/runtime/privileges.h"
 #include "mgmt/runtime/storage.h"
 #include "mgmt/runtime/system_call_filter.h"
+#include "mgmt/runtime/telemetry_server.h"
 
 namespace gnomon {
 namespace {
@@ -34,6 +35,7 @@ ParsedConfig read_config(const ProgramName& program, const Options& options) {
         result.config.command.port = 0;
         result.config.command.socket_path.clear();
         result.config.process.pid_file.clear();
+        result.config.process.telemetry_socket.clear();
     }
     return result;
 }
@@ -61,6 +63,13 @@ void prepare_directories(Config& config, const UserIds& ids) {
             log_warning("Disabled command socket {} : {}", command.socket_path,
                         ready.error().message());
             command.socket_path.clear();
+        }
+    }
+    std::string& telemetry = config.process.telemetry_socket;
+    if (!telemetry.empty()) {
+        if (auto ready = prepare_telemetry_directory(telemetry, ids.user, ids.group); !ready) {
+            log_warning("Disabled telemetry socket {} : {}", telemetry, ready.error().message());
+            telemetry.clear();
         }
     }
     const std::string pid_directory = parent_directory(config.process.pid_file);

@@ -16,6 +16,7 @@
 #include "mgmt/engine/server_workers.h"
 #include "mgmt/engine/source_commands.h"
 #include "mgmt/engine/source_manager.h"
+#include "mgmt/engine/state_agent.h"
 
 namespace gnomon {
 namespace {
@@ -92,7 +93,8 @@ public:
           sources(config, services, options, clock, server, selection, keys.table()),
           samples(config.process.dump_dir, services, clock, selection),
           manual(config.process.manual),
-          reports(now, clock, selection, sources, server, manual),
+          state(config, services, clock, selection),
+          reports(now, clock, selection, sources, server, manual, state),
           source_commands(now, services, clock, selection, sources, refclocks),
           clock_commands(now, services, clock, selection, manual),
           process_commands(process, keys, samples, now),
@@ -109,6 +111,7 @@ public:
     void end_turn() {
         sources.drain(now);
         clock.publish(now);
+        if (running) state.update(now);
         publish_to_workers();
     }
     void start_server() {
@@ -130,6 +133,7 @@ public:
     SourceManager sources;
     SampleStore samples;
     ManualInput manual;
+    StateAgent state;
     ReportAgent reports;
     SourceCommandAgent source_commands;
     ClockCommandAgent clock_commands;
@@ -177,6 +181,7 @@ void Engine::start(const Now& now) {
     p.now = now;
     p.keys.load();
     p.clock.start(now);
+    p.state.start(now);
     p.clock.publish(now);
     if (p.options().mode == EngineOptions::Mode::Normal) p.start_server();
     p.refclocks.start(now);
@@ -244,8 +249,8 @@ void Engine::handle_timeout(const Now& now) {
 MonoTime Engine::next_timeout() const {
     const Parts& p = *parts_;
     if (!p.running) return MonoTime::max();
-    return std::min(
-        {p.clock.next_timeout(p.now), p.sources.next_timeout(), p.refclocks.next_timeout()});
+    return std::min({p.clock.next_timeout(p.now), p.sources.next_timeout(),
+                     p.refclocks.next_timeout(), p.state.next_timeout()});
 }
 
 void Engine::handle_resolved(NameResolver::QueryId query, const ResolvedName& answer,

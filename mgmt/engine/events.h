@@ -15,6 +15,7 @@
 
 #include "dataplane/wire/address.h"
 #include "servo/discipline/discipline_types.h"
+#include "servo/units/clock_status.h"
 #include "servo/units/duration.h"
 #include "servo/units/ntp_types.h"
 #include "servo/units/time_point.h"
@@ -173,6 +174,16 @@ struct SourceUnacceptable {
 // ClockWrong, ClockStepped, LeapEvent, TaiOffsetSet, SmoothingChanged, ClockChangeMail,
 // InitialOffset, NoSuitableSource, AdjustmentInvalid.
 
+/// "State HOLDOVER (in spec) : no source answers (bound 1.2 ms, limit 100 ms)"
+struct ClockStateChanged {
+    ClockStateKind before = ClockStateKind::Unsynced;
+    ClockStateKind kind = ClockStateKind::Unsynced;
+    ClockReason reason = ClockReason::None;
+    bool in_spec = false;
+    bool only_reason = false;  ///< the rest is as it was
+    double bound_s = 0.0;      ///< infinity when unknown
+    double limit_s = 0.0;
+};
 /// "Could not step system clock"; the offset is slewed instead.
 struct ClockStepFailed {
     std::string error;
@@ -363,6 +374,6 @@ using Event = std::variant<
     FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged, LocalModeChanged,
     ParameterChanged, ManualAdjustment, DumpFileLoaded, FileWriteFailed, ServerSocketFailed,
     MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord, RefclockProblem,
-    RefclockRecord, TemperatureProblem, TemperatureRecord>;
+    RefclockRecord, TemperatureProblem, TemperatureRecord, ClockStateChanged>;
 
 }  // namespace gnomon

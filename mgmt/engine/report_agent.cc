@@ -72,13 +72,15 @@ void fill_reply(command::NtpReport& report, const ReplyRecord& reply) {
 }  // namespace
 
 ReportAgent::ReportAgent(const Now& now, ClockAgent& clock, SelectionAgent& selection,
-                         SourceManager& sources, ServerAgent& server, const ManualInput& manual)
+                         SourceManager& sources, ServerAgent& server, const ManualInput& manual,
+                         const StateAgent& state)
     : now_(now),
       clock_(clock),
       selection_(selection),
       sources_(sources),
       server_(server),
-      manual_(manual) {}
+      manual_(manual),
+      state_(state) {}
 
 const SelectableSource* ReportAgent::at(std::uint32_t index) const {
     return index < selection_.sources().size() ? selection_.sources()[index] : nullptr;
@@ -107,6 +109,8 @@ command::ReportResult<command::TrackingReport> ReportAgent::tracking(UtcTime) {
     report.update_interval_s = state.last_update_interval_s;
     return report;
 }
+
+command::ReportResult<command::StateReport> ReportAgent::state() { return state_.report(now_); }
 
 std::uint32_t ReportAgent::source_count() {
     return static_cast<std::uint32_t>(selection_.sources().size());

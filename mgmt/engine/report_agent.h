@@ -10,6 +10,7 @@
 #include "mgmt/engine/selection_agent.h"
 #include "mgmt/engine/server_agent.h"
 #include "mgmt/engine/source_manager.h"
+#include "mgmt/engine/state_agent.h"
 
 namespace gnomon {
 
@@ -17,9 +18,11 @@ class ReportAgent final : public command::MonitoringReports {
 public:
     /// `now`: the time of the request being answered. Everything outlives the agent.
     ReportAgent(const Now& now, ClockAgent& clock, SelectionAgent& selection,
-                SourceManager& sources, ServerAgent& server, const ManualInput& manual);
+                SourceManager& sources, ServerAgent& server, const ManualInput& manual,
+                const StateAgent& state);
 
     command::ReportResult<command::TrackingReport> tracking(UtcTime now) override;
+    command::ReportResult<command::StateReport> state() override;
     std::uint32_t source_count() override;
     command::ReportResult<command::SourceReport> source(std::uint32_t index, UtcTime now) override;
     command::ReportResult<command::SourceStatsReport> source_stats(std::uint32_t index,
@@ -46,6 +49,7 @@ private:
     SourceManager& sources_;
     ServerAgent& server_;
     const ManualInput& manual_;
+    const StateAgent& state_;
 };
 
 }  // namespace gnomon

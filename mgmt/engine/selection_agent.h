@@ -48,6 +48,7 @@ public:
     /// A history from a dump file may set the clock at once.
     void credit_update(SourceId source) { selector_.credit_update(source); }
 
+    std::optional<SourceId> selected() const noexcept { return selector_.selected(); }
     bool is_selected(SourceId source) const noexcept { return selector_.selected() == source; }
     const std::vector<SelectableSource*>& sources() const noexcept { return sources_; }
     SelectableSource* find(SourceId source) const;

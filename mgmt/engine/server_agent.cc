@@ -202,7 +202,10 @@ command::ReportResult<command::ClientAccessReport> ServerAgent::clients(
     command::ClientAccessReport report;
     report.indices = static_cast<std::uint32_t>(log_.index_count());
     std::uint32_t index = range.first_index;
-    for (; index < report.indices && report.clients.size() < range.count; ++index) {
+    const std::uint32_t end = index < report.indices && report.indices - index > range.max_places
+                                  ? index + range.max_places
+                                  : report.indices;
+    for (; index < end && report.clients.size() < range.count; ++index) {
         if (const auto view = log_.report(index, range.min_hits, range.reset, now)) {
             report.clients.push_back(access_of(*view));
         }

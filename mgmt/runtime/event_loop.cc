@@ -132,6 +132,7 @@ SysResult<EventLoop::Wake> EventLoop::wait(std::optional<Duration> timeout) {
 
     const int count =
         highest_fd < FD_SETSIZE ? wait_select(wait_for, highest_fd) : wait_poll(wait_for);
+    if (on_wake_) on_wake_();
     if (count < 0) {
         if (errno == EINTR) return Wake::Interrupted;
         return Unexpected(SysError::last("select"));

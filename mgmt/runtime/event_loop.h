@@ -48,6 +48,9 @@ public:
     /// ready. The timeout is rounded up to a microsecond, so that a deadline has passed when it is up.
     SysResult<Wake> wait(std::optional<Duration> timeout);
 
+    /// Called when a wait is over, before any handler. Null: nobody.
+    void set_on_wake(std::function<void()> on_wake) { on_wake_ = std::move(on_wake); }
+
 private:
     struct Watch {
         int fd = -1;
@@ -70,6 +73,7 @@ private:
     std::vector<Watch> watches_;
     std::vector<Ready> ready_;
     unsigned next_generation_ = 1;
+    std::function<void()> on_wake_;
 };
 
 /// Remembers that one of SIGINT, SIGTERM, SIGQUIT or SIGHUP has come: all of them ask for an orderly end

@@ -233,6 +233,7 @@ struct Words {
     Text operator()(const MeasurementRecord&) const { return std::nullopt; }
     Text operator()(const RefclockRecord&) const { return std::nullopt; }
     Text operator()(const TemperatureRecord&) const { return std::nullopt; }
+    Text operator()(const ClockStateChanged& e) const { return clock_state(e); }
     Text operator()(const StatisticsRecord&) const { return std::nullopt; }
     Text operator()(const TrackingRecord&) const { return std::nullopt; }
     Text operator()(const SelectionRecord&) const { return std::nullopt; }
@@ -244,6 +245,7 @@ private:
     static Text unacceptable(const SourceUnacceptable& e);
     static Text leap(const LeapEvent& e);
     static Text initial_offset(const InitialOffset& e);
+    static Text clock_state(const ClockStateChanged& e);
     static Text leap_table(const LeapTableStatus& e);
 };
 
@@ -340,6 +342,21 @@ Text Words::initial_offset(const InitialOffset& e) {
     }
     return info("System clock wrong by {:.6f} seconds ({})", e.offset_s,
                 e.stepped ? "step" : "ignored");
+}
+
+Text Words::clock_state(const ClockStateChanged& e) {
+    LogSeverity severity = LogSeverity::Info;
+    if (e.kind == ClockStateKind::Holdover || e.kind == ClockStateKind::Freerun) {
+        severity = LogSeverity::Warning;
+    }
+    if (e.only_reason) severity = LogSeverity::Debug;
+    std::string text = fmt::format("State {}", to_string(e.kind));
+    if (e.kind == ClockStateKind::Holdover) text += e.in_spec ? " (in spec)" : " (out of spec)";
+    text += fmt::format(" : {}", explain(e.reason));
+    if (std::isfinite(e.bound_s)) {
+        text += fmt::format(" (error bound {:.9f} s, limit {:.9f} s)", e.bound_s, e.limit_s);
+    }
+    return Message{severity, std::move(text)};
 }
 
 Text Words::leap_table(const LeapTableStatus& e) {

@@ -18,6 +18,7 @@ LEVELS = {
     "servo/filter": 1, "servo/select": 1, "servo/discipline": 1, "dataplane/wire": 1,
     "refclock/decode": 1, "rtc": 1,
     "dataplane/proto": 2, "dataplane/port": 2, "dataplane/frame": 2, "mgmt/config": 2, "mgmt/command": 2,
+    "mgmt/telemetry": 2,
     "servo/actuator": 3, "dataplane/socket": 3, "dataplane/dpdk": 3, "dataplane/capture": 3,
     "refclock": 3,
     "mgmt/engine": 4, "mgmt/runtime": 4,

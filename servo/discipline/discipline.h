@@ -52,6 +52,9 @@ public:
     bool synchronised() const noexcept { return synchronised_; }
     /// Updates come as regularly as before: `frequency()` is that of our oscillator now.
     bool is_measured(MonoTime now) const noexcept;
+    /// How wrong the system clock may be: root distance and what remains to be corrected. `ahead_s` from
+    /// now, if no update comes until then. Infinity unless synchronised.
+    double bound_s(Instant now, double ahead_s = 0.0) const noexcept;
 
     // --- inputs ----------------------------------------------------------------------------------
     /// First call of every wake-up. True if somebody else moved the clock: an `UnknownStep` is

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 // What servers, the kernel, logs and reports are told of the reference we follow.
 
@@ -30,6 +31,13 @@ double Discipline::root_dispersion_s(UtcTime t) const noexcept {
     if (reference_time_.is_zero()) return 1.0;
     const double age_s = std::fabs((t - reference_time_).to_seconds());
     return root_dispersion_s_ + age_s * dispersion_rate() + holdover_dispersion_s(age_s);
+}
+
+double Discipline::bound_s(Instant now, double ahead_s) const noexcept {
+    if (!synchronised_) return std::numeric_limits<double>::infinity();
+    const double age_s = std::fabs((to_utc(now.system) - reference_time_).to_seconds()) + ahead_s;
+    return root_delay_s_ / 2.0 + root_dispersion_s_ + age_s * dispersion_rate() +
+           holdover_dispersion_s(age_s) + std::fabs(clock_.remaining_s(now.system));
 }
 
 void Discipline::update_sync_status(UtcTime now) {

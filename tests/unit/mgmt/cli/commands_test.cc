@@ -77,7 +77,7 @@ protected:
 
 TEST_F(Commands, TableHasEveryCommandOnce) {
     const auto& table = command_table();
-    EXPECT_EQ(table.size(), 64U);
+    EXPECT_EQ(table.size(), 65U);
     for (std::size_t i = 1; i < table.size(); ++i) EXPECT_LT(table[i - 1].name, table[i].name);
 }
 
@@ -254,6 +254,26 @@ TEST_F(Commands, ServosMarksTheOneThatSteers) {
               " ,192.0.2.1,pi,0.000000000,0.000000000,0.000,0.000,0,0.000000000\n");
     refuse(Command::ServoData, Status::Invalid);
     EXPECT_FALSE(run("servos"));
+}
+
+TEST_F(Commands, StateSaysWhyAndHowWrongTheClockMayBe) {
+    command::StateReport report;
+    report.kind = ClockStateKind::Holdover;
+    report.reason = ClockReason::NoReply;
+    report.in_spec = true;
+    report.bound_known = true;
+    report.bound_s = 0.0009765625;
+    report.bound_growth_ppm = 1.5;
+    report.limit_s = 0.125;
+    report.breach_in_s = 82000.0;
+    answer(Command::State, report);
+    EXPECT_TRUE(run("state"));
+    EXPECT_NE(terminal.output.find("HOLDOVER (in spec)"), std::string::npos) << terminal.output;
+    EXPECT_NE(terminal.output.find("no-reply (no source answers)"), std::string::npos);
+    EXPECT_NE(terminal.output.find("0.000976562 seconds"), std::string::npos) << terminal.output;
+    EXPECT_NE(terminal.output.find("82000 seconds"), std::string::npos);
+    refuse(Command::State, Status::Invalid);
+    EXPECT_FALSE(run("state"));
 }
 
 TEST_F(Commands, WaitsyncTriesUntilTheLimitsHold) {

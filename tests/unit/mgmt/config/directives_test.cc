@@ -178,6 +178,8 @@ const std::vector<Good>& good_lines() {
         {"refresh 0", [](C c) { return c.client.refresh_s == 0; }},
         {"reselectdist 1e-5", [](C c) { return c.selection.reselect_distance_s == 1e-5; }},
         {"rtcsync", [](C c) { return c.rtc.sync; }},
+        {"maxbound 1e-5", [](C c) { return c.clock.max_bound_s == 1e-5; }},
+        {"telemetry /t", [](C c) { return c.process.telemetry_socket == "/t"; }},
         {"sched_priority 100", [](C c) { return c.process.sched_priority == 100; }},
         {"server a", [](C c) { return c.client.sources[0].kind == SourceKind::Server; }},
         {"dataplane dpdk af_xdp:eth1 queues 2",
