@@ -19,7 +19,7 @@ namespace gnomon {
 namespace {
 
 /// Frames whose headers are on their way from memory while one is looked at.
-constexpr std::size_t kPrefetchDistance = 16;
+constexpr std::size_t kPrefetchDistance = 8;
 
 bool is_extension_header(std::uint8_t next) noexcept {
     return next == kHopByHopOptions || next == 43 || next == kIpv6Fragment || next == 51 ||

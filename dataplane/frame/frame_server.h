@@ -103,7 +103,7 @@ public:
 
     /// Frames by which an exclusive port makes itself known: per address a gratuitous ARP or an
     /// unsolicited neighbour advertisement, per VLAN a report of multicast groups (MLDv2). To be sent
-    /// when the link comes up, and again a second later.
+    /// when the link comes up, and again a second later. From any thread.
     std::size_t announcement_count() const noexcept;
     /// Builds number `index` < announcement_count(); returns its length, 0 when it does not fit (256
     /// bytes suffice).
