@@ -88,14 +88,15 @@ class Network:
             self.ip("-n", name, "link", "set", "eth0", "up")
         # A network card has NAPI, and veth has it with GRO; live frames want it too.
         self.run(self.server, ["ethtool", "-K", "eth0", "gro", "on"])
-        self.ip("-n", self.server, "neigh", "add", GATEWAY, "lladdr", GATEWAY_MAC, "dev", "eth0", "nud",
-                "permanent")
         self.ip("-n", self.server, "route", "add", "10.128.0.0/9", "via", GATEWAY)
-        # Nobody shall have to ask for the other's address in the middle of a measurement.
-        self.ip("-n", self.server, "neigh", "add", CLIENT, "lladdr", CLIENT_MAC, "dev", "eth0", "nud",
-                "permanent")
-        self.ip("-n", self.client, "neigh", "add", SERVER, "lladdr", SERVER_MAC, "dev", "eth0", "nud",
-                "permanent")
+        self.set_neighbours()
+
+    def set_neighbours(self):
+        """Nobody shall have to ask for another's address in the middle of a measurement. To be repeated when a
+        server has started: a dataplane that sets its device's address makes the kernel forget them all."""
+        for namespace, address, mac in ((self.server, GATEWAY, GATEWAY_MAC), (self.server, CLIENT, CLIENT_MAC),
+                                        (self.client, SERVER, SERVER_MAC)):
+            self.ip("-n", namespace, "neigh", "replace", address, "lladdr", mac, "dev", "eth0", "nud", "permanent")
 
     def __exit__(self, *_):
         for name in reversed(self.made):
@@ -177,6 +178,9 @@ class Lab:
         while time.monotonic() < deadline and self.process.poll() is None:
             time.sleep(0.1)
             if self.probe() and (subject not in DATAPLANES or self._dataplane_serves()):
+                self.network.set_neighbours()
+                if not self._serves_load():
+                    continue
                 return
         words = self.log.read_text(errors="replace").strip().splitlines()
         self.stop()
@@ -193,6 +197,11 @@ class Lab:
             return json.loads(result.stdout)
         except ValueError:
             return None
+
+    def _serves_load(self):
+        """Whether the load's clients get answers, not only ours."""
+        result = self.load(rate=10_000, seconds=0.05, clients=64)
+        return result["answered"] > result["sent"] / 2
 
     def _datagrams(self):
         """Datagrams that the kernel gave to sockets of the server's namespace."""

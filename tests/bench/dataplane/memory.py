@@ -97,8 +97,10 @@ def _worker(found):
     if not good:
         return ""
     stages = [key for key in good[0][1] if key.startswith("cycles_") and key != "cycles_per_packet"]
-    rows = [(name, [f"{f['mpps']:.2f}", f"{f['cycles_per_packet']:.0f}"] +
-             [f"{f.get(stage, 0):.0f}" for stage in stages] +
+    def cycles(figures, key):
+        # The other process keeps its counters to itself.
+        return f"{figures[key]:.0f}" if figures.get(key) else "–"
+    rows = [(name, [f"{f['mpps']:.2f}", cycles(f, "cycles_per_packet")] + [cycles(f, stage) for stage in stages] +
              [f"{100 * f['answered']:.1f} %", f"{100 * f['interleaved']:.1f} %"]) for name, f in good]
     first = good[0][1]
     return _table(f"a worker's loop, {first['clients']:.0f} clients, {first['prefixes']:.0f} rules of access",
