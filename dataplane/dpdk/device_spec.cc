@@ -28,6 +28,7 @@ Result<DeviceSpec, std::string> packet_socket(const DataplanePortConfig& port,
     spec.kind = DeviceKind::AfPacket;
     spec.interface = interface;
     spec.name = fmt::format("net_af_packet{}", options.number);
+    spec.packet_ring = options.packet_ring;
     // Small rings and the queueing discipline cost a quarter of the throughput.
     spec.arguments =
         fmt::format("iface={},qpairs={},qdisc_bypass=1,blocksz=65536,framesz=2048,framecnt={}",

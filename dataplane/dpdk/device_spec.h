@@ -20,9 +20,10 @@ enum class DeviceKind : std::uint8_t {
 
 struct DeviceSpec {
     DeviceKind kind = DeviceKind::Vdev;
-    std::string name;       ///< as DPDK knows it: "net_af_xdp0", "0000:03:00.0"
-    std::string arguments;  ///< devargs after the name, without the leading comma
-    std::string interface;  ///< the kernel's, for AfPacket and AfXdp; else empty
+    std::string name;          ///< as DPDK knows it: "net_af_xdp0", "0000:03:00.0"
+    std::string arguments;     ///< devargs after the name, without the leading comma
+    std::string interface;     ///< the kernel's, for AfPacket and AfXdp; else empty
+    unsigned packet_ring = 0;  ///< frames in each ring of AfPacket
     DataplaneMode mode = DataplaneMode::Exclusive;  ///< never Automatic
 };
 

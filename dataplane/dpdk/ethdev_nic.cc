@@ -95,6 +95,7 @@ SysResult<std::unique_ptr<EthdevNic>> EthdevNic::open(const DeviceSpec& spec,
         if (!xdp) return Unexpected(*nic->failed(xdp.error().what.c_str(), xdp.error().code));
         nic->xdp_ = std::move(*xdp);
     }
+    if (spec.kind == DeviceKind::AfPacket) nic->find_packet_sockets(options);
     if (options.all_groups) rte_eth_allmulticast_enable(nic->port_);
     nic->find_capabilities();
     return nic;
@@ -163,6 +164,18 @@ std::optional<SysError> EthdevNic::set_up_queues(const EthdevOptions& options) {
     return std::nullopt;
 }
 
+void EthdevNic::find_packet_sockets(const EthdevOptions& options) {
+    const std::vector<int> found = PacketSocket::find(interface_index_);
+    // Somebody else in this process may have one: then nobody can tell whose is whose.
+    if (found.size() != options.queues) return;
+    PacketSocket::Ring ring;
+    ring.frames = spec_.packet_ring;
+    for (const int fd : found) {
+        PacketSocket& socket = sockets_.emplace_back(fd, ring);
+        if (spec_.mode == DataplaneMode::Shared) socket.filter_for_udp();
+    }
+}
+
 void EthdevNic::find_capabilities() {
     std::string words;
     const auto has = [&](bool present, const char* word) {
@@ -174,11 +187,14 @@ void EthdevNic::find_capabilities() {
         rte_mbuf_dyn_rx_timestamp_register(&stamp_offset_, &stamp_flag_) != 0) {
         stamp_offset_ = -1;
     }
-    capabilities_.rx_stamps =
-        has(stamp_offset_ >= 0, "rx-timestamp") || has(xdp_ != nullptr, "kernel-rx-timestamp");
+    capabilities_.rx_stamps = has(stamp_offset_ >= 0, "rx-timestamp") ||
+                              has(xdp_ != nullptr || !sockets_.empty(), "kernel-rx-timestamp");
+    if (has(!sockets_.empty(), "kernel-tx-timestamp")) {
+        capabilities_.transmit_stamps = TransmitStamping::Burst;
+    }
     std::uint64_t count = 0;
     capabilities_.clock = has(rte_eth_read_clock(port_, &count) == 0, "clock");
-    if (has(rte_eth_timesync_enable(port_) == 0, "timesync")) {
+    if (sockets_.empty() && has(rte_eth_timesync_enable(port_) == 0, "timesync")) {
         capabilities_.transmit_stamps = TransmitStamping::Frame;
     }
     if ((tx_offloads_ & RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP) != 0) {
@@ -195,6 +211,7 @@ EthdevNic::EthdevNic() = default;
 
 EthdevNic::~EthdevNic() {
     xdp_.reset();
+    sockets_.clear();
     if (started_) rte_eth_dev_stop(port_);
     if (open_) {
         rte_eth_dev_close(port_);
@@ -234,6 +251,7 @@ std::size_t EthdevNic::receive(unsigned queue, std::span<Frame> frames,
             take_xdp_stamp(frame, buffer);
         }
     }
+    if (!sockets_.empty()) sockets_[queue].stamp(frames.first(count), buffers.first(count));
     return count;
 }
 
@@ -270,12 +288,14 @@ bool EthdevNic::allocate(unsigned, Frame& frame, NicBuffer& buffer) noexcept {
     return true;
 }
 
-void EthdevNic::arm_transmit_stamp(unsigned, const NicBuffer& buffer) noexcept {
+void EthdevNic::arm_transmit_stamp(unsigned queue, const NicBuffer& buffer) noexcept {
+    if (!sockets_.empty()) return sockets_[queue].arm();
     if (capabilities_.transmit_stamps != TransmitStamping::Frame) return;
     mbuf_of(buffer)->ol_flags |= RTE_MBUF_F_TX_IEEE1588_TMST;
 }
 
-bool EthdevNic::take_transmit_stamp(unsigned, NicTransmitStamp& out) noexcept {
+bool EthdevNic::take_transmit_stamp(unsigned queue, NicTransmitStamp& out) noexcept {
+    if (!sockets_.empty()) return sockets_[queue].take(out);
     timespec time{};
     if (capabilities_.transmit_stamps != TransmitStamping::Frame ||
         rte_eth_timesync_read_tx_timestamp(port_, &time) != 0) {
@@ -309,6 +329,8 @@ NicCounters EthdevNic::counters() noexcept {
     if (rte_eth_stats_get(port_, &stats) == 0) {
         counters = {stats.imissed, stats.rx_nombuf, stats.oerrors};
     }
+    for (PacketSocket& socket : sockets_) socket_drops_ += socket.take_drops();
+    counters.missed += socket_drops_;
     return counters;
 }
 

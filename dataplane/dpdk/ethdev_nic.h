@@ -9,6 +9,7 @@
 
 #include "dataplane/dpdk/device_spec.h"
 #include "dataplane/dpdk/nic_device.h"
+#include "dataplane/dpdk/packet_socket.h"
 #include "servo/units/result.h"
 
 struct rte_mempool;
@@ -67,6 +68,7 @@ private:
     std::optional<SysError> set_up_queues(const EthdevOptions& options);
     std::optional<SysError> failed(const char* what, int code) const;
     void find_capabilities();
+    void find_packet_sockets(const EthdevOptions& options);
 
     DeviceSpec spec_;
     std::uint16_t port_ = 0;
@@ -83,6 +85,8 @@ private:
     int departure_offset_ = -1;
     std::uint64_t departure_flag_ = 0;
     std::unique_ptr<XdpControl> xdp_;
+    std::vector<PacketSocket> sockets_;  ///< per queue; empty: not known
+    std::uint64_t socket_drops_ = 0;
     NicCapabilities capabilities_;
     MacAddress mac_{};
 };

@@ -80,7 +80,8 @@ bool QueueWorker::turn() noexcept {
         for (std::size_t i = 0; i < count; ++i) nic_.release(buffers_[i]);
         counters_.not_taken.add(count);
     } else {
-        stamp_burst(count, polled, line);
+        // Whoever was interrupted in the call saw the ring after that.
+        stamp_burst(count, received - polled > kInterrupted ? received : polled, received, line);
         server_.receive(std::span(frames_).first(count), context_.state.load(), *tables);
         const std::size_t answers = sort_burst(count);
         const std::uint64_t answered = read_cycles();
@@ -93,10 +94,10 @@ bool QueueWorker::turn() noexcept {
     return true;
 }
 
-void QueueWorker::stamp_burst(std::size_t count, std::uint64_t polled,
+void QueueWorker::stamp_burst(std::size_t count, std::uint64_t polled, std::uint64_t received,
                               const CounterLine& line) noexcept {
     const auto estimate = receive_clock_.burst(polled, count == config_.burst);
-    const SystemTime now = line.to_system(polled);
+    const SystemTime now = line.to_system(received);
     Stamp by_poll;
     by_poll.time = line.to_system(estimate.count);
     const double half_s = static_cast<double>(estimate.half_width) * line.ns_per_count * 1e-9;

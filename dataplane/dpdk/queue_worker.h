@@ -96,10 +96,13 @@ public:
     bool take_membership_query() noexcept { return announce_.exchange(false); }
 
 private:
+    /// Counts that no receive call takes.
+    static constexpr std::uint64_t kInterrupted = 100'000;
     /// Counts between bursts whose frames the kernel stamps.
     static constexpr std::uint64_t kStampSpacing = 200'000;
 
-    void stamp_burst(std::size_t count, std::uint64_t polled, const CounterLine& line) noexcept;
+    void stamp_burst(std::size_t count, std::uint64_t polled, std::uint64_t received,
+                     const CounterLine& line) noexcept;
     Stamp device_stamp(const NicBuffer& buffer) const noexcept;
     std::size_t sort_burst(std::size_t count) noexcept;
     void send_answers(std::size_t count, std::uint64_t read, const CounterLine& line) noexcept;
