@@ -265,6 +265,21 @@ TEST(FrameServer, AnswersPings) {
     }
 }
 
+TEST(FrameServer, PadsAnswersAndLeavesOutWhatFollowsThePacket) {
+    FrameBench bench(frame_config(DataplaneMode::Exclusive));
+    Bytes ping = echo_v4(0);
+    ping.resize(42);  // as virtual interfaces hand it over
+    Bytes answer = bench.answer(ping);
+    ASSERT_EQ(answer.size(), 60U);
+    EXPECT_EQ(Bytes(answer.begin() + 42, answer.end()), Bytes(18, 0));
+    ping = echo_v4(56);
+    ping.resize(ping.size() + 20, 0x77);
+    EXPECT_EQ(bench.answer(ping).size(), 98U);
+    Bytes request = udp_frame(ntp_request());
+    request.resize(request.size() + 20, 0x77);
+    EXPECT_EQ(bench.answer(request).size(), 90U);
+}
+
 TEST(FrameServer, AnswersPingsOverIpv6) {
     FrameBench bench(frame_config(DataplaneMode::Exclusive));
     Bytes request = neighbour(solicitation("2001:db8:1::7"));

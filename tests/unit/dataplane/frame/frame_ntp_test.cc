@@ -83,6 +83,9 @@ TEST(FrameServer, KnowsTheVlanOfAStrippedTagAndTakesPrioritiesForUntagged) {
     options.destination = "192.0.2.1";
     options.tags = {{kEtherTypeVlan, 0xE000}};
     EXPECT_EQ(bench.answer(udp_frame(ntp_request(), options)).size(), 94U);
+    options.destination = "198.51.100.1";
+    options.tags = {{kEtherTypeQinQ, 7}, {kEtherTypeVlan, 0xE000}};
+    EXPECT_EQ(bench.answer(udp_frame(ntp_request(), options)).size(), 98U);
 }
 
 TEST(FrameServer, AnAddressIsOursInItsVlanOnly) {
@@ -218,6 +221,30 @@ TEST(FrameServer, AnswersUncheckedRequestsOverIpv4Only) {
     request = udp_frame(ntp_request(), options);
     request[60] = request[61] = 0;
     EXPECT_EQ(bench.receive(request).drop, FrameDrop::BadChecksum);
+}
+
+TEST(FrameServer, AChecksumThatComesToZeroIsSentAsAllOnes) {
+    const std::uint64_t transmit = 0x1234567890ab0000ULL;
+    FrameBench first(frame_config(DataplaneMode::Shared));
+    const Bytes answer = first.answer(udp_frame(ntp_request(transmit)));
+    // The last word of the transmit timestamp comes back as that of the origin: it fills up the sum.
+    const std::uint64_t missing = static_cast<std::uint64_t>(answer[40] << 8 | answer[41]);
+    FrameBench second(frame_config(DataplaneMode::Shared));
+    const Bytes full = second.answer(udp_frame(ntp_request(transmit | missing)));
+    EXPECT_EQ(Bytes(full.begin() + 40, full.begin() + 42), hex("ff ff"));
+    EXPECT_TRUE(parse_answer(full).packet);
+}
+
+TEST(FrameServer, LinksOfTwoHostsHaveNoBroadcastAddress) {
+    FrameServerConfig config = frame_config(DataplaneMode::Shared);
+    config.addresses = {address("203.0.113.4", 31), address("203.0.113.9", 32)};
+    FrameBench bench(config);
+    FrameOptions options;
+    options.source = "203.0.113.5";
+    options.destination = "203.0.113.4";
+    EXPECT_EQ(bench.answer(udp_frame(ntp_request(), options)).size(), 90U);
+    options.source = "203.0.113.9";
+    EXPECT_EQ(bench.receive(udp_frame(ntp_request(), options)).drop, FrameDrop::BadSource);
 }
 
 TEST(FrameServer, LeavesChecksumsToDevicesThatComputeThem) {

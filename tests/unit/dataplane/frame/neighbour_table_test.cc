@@ -174,9 +174,10 @@ TEST(NeighbourTable, WhatIsSaidUnaskedOnlyMakesItAskAgain) {
         t.learn(sighting(kind, "192.0.2.7", kForgedMac), 1.1);
         EXPECT_EQ(t.resolve("192.0.2.7", 1.2), State::Known);
         EXPECT_EQ(t.last.mac, kTheirMac);
-        t.learn(sighting(Kind::Reply, "192.0.2.7", kTheirMac), 1.3);
-        EXPECT_TRUE(t.poll(3).empty());
-        EXPECT_EQ(t.resolve("192.0.2.7", 3), State::Known);
+        EXPECT_EQ(t.poll(2)[5], kTheirMac[5]);  // still asked
+        t.learn(sighting(Kind::Reply, "192.0.2.7", kTheirMac), 2.1);
+        EXPECT_TRUE(t.poll(4).empty());
+        EXPECT_EQ(t.resolve("192.0.2.7", 4), State::Known);
         EXPECT_EQ(t.last.mac, kTheirMac);
     }
 }
