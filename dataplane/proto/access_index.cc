@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "dataplane/proto/zeroed_array.h"
+
 namespace gnomon {
 
 namespace {
@@ -90,10 +92,10 @@ bool AccessIndex::is_allowed(const IpAddress& address) const noexcept {
 void AccessIndex::prefetch_root(const IpAddress& address) const noexcept {
     if (address.family() == IpAddress::Family::V4) {
         const std::uint32_t key = v4_key(address);
-        if (!v4_.flips.empty() && key >= v4_.least) __builtin_prefetch(&v4_.root[v4_.cell(key)]);
+        if (!v4_.flips.empty() && key >= v4_.least) fetch_line(&v4_.root[v4_.cell(key)]);
     } else if (!v6_.flips.empty()) {
         const AddressKey key = v6_key(address);
-        if (key.high >= v6_.least) __builtin_prefetch(&v6_.root[v6_.cell(key)]);
+        if (key.high >= v6_.least) fetch_line(&v6_.root[v6_.cell(key)]);
     }
 }
 
@@ -101,11 +103,11 @@ void AccessIndex::prefetch_flips(const IpAddress& address) const noexcept {
     if (address.family() == IpAddress::Family::V4) {
         const std::uint32_t key = v4_key(address);
         if (v4_.flips.empty() || key < v4_.least) return;
-        __builtin_prefetch(v4_.flips.data() + v4_.root[v4_.cell(key)]);
+        fetch_line(v4_.flips.data() + v4_.root[v4_.cell(key)]);
     } else if (!v6_.flips.empty()) {
         const AddressKey key = v6_key(address);
         if (key.high < v6_.least) return;
-        __builtin_prefetch(v6_.flips.data() + v6_.root[v6_.cell(key)]);
+        fetch_line(v6_.flips.data() + v6_.root[v6_.cell(key)]);
     }
 }
 

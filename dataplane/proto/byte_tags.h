@@ -11,6 +11,13 @@ namespace gnomon {
 
 inline constexpr std::size_t kTagsPerWord = 8;
 
+/// The halves of a product, folded: every bit depends on all of both factors (as in wyhash).
+inline std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
+}
+
 /// The top bits of a hash as a tag; 0 stands for an empty place.
 inline std::uint8_t tag_of(std::uint64_t hash) noexcept {
     const auto tag = static_cast<std::uint8_t>(hash >> 56);

@@ -11,11 +11,10 @@ namespace gnomon {
 
 namespace {
 
-constexpr std::size_t kBucketSize = kTagsPerWord;
 /// Memory that one client costs at most, with its timestamp pair.
 constexpr std::uint64_t kBytesPerClient = 120;
 
-std::size_t index(Service service) noexcept { return static_cast<std::size_t>(service); }
+std::size_t index_of(Service service) noexcept { return static_cast<std::size_t>(service); }
 
 /// 64 bits in which every bit depends on every bit of the input (the finalizer of MurmurHash3).
 std::uint64_t mix(std::uint64_t x) noexcept {
@@ -26,17 +25,11 @@ std::uint64_t mix(std::uint64_t x) noexcept {
     return x ^ (x >> 33);
 }
 
-std::uint64_t high(std::uint64_t a, std::uint64_t b) noexcept {
-    __extension__ using Wide = unsigned __int128;
-    const Wide product = static_cast<Wide>(a) * b;
-    return static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product);
-}
-
 }  // namespace
 
 std::size_t ClientLogConfig::capacity() const noexcept {
     const std::uint64_t affordable = memory_limit / kBytesPerClient;
-    if (affordable < kBucketSize) return kBucketSize;
+    if (affordable < kTagsPerWord) return kTagsPerWord;
     return static_cast<std::size_t>(std::bit_floor(std::min<std::uint64_t>(affordable, 1U << 24)));
 }
 
@@ -70,14 +63,15 @@ struct ClientLog::RareUses {
     std::array<Use, kServiceCount - 1> uses;
 };
 
-/// One line: what finds a record, and what chooses the one that makes room.
+/// A line with what finds a record and what chooses the one that makes room; the records follow it.
 struct alignas(kCacheLine) ClientLog::Bucket {
     ByteLock lock;
     std::uint8_t rare_used;  ///< bit i: RareUses of client i are not empty
     /// Read without the lock by `prefetch_record` only.
     std::atomic<std::uint64_t> tags;
-    std::array<std::uint32_t, kBucketSize> last_hit;  ///< ticks, of any service
-    std::array<std::uint8_t, kBucketSize> hits;       ///< of all services; stops at 255
+    std::array<std::uint32_t, kTagsPerWord> last_hit;  ///< ticks, of any service
+    std::array<std::uint8_t, kTagsPerWord> hits;       ///< of all services; stops at 255
+    alignas(kCacheLine) std::array<Record, kTagsPerWord> records;
 };
 
 ClientLog::ClientLog(const ClientLogConfig& config, std::uint64_t phase)
@@ -86,13 +80,12 @@ ClientLog::ClientLog(const ClientLogConfig& config, std::uint64_t phase)
       hash_keys_{mix(phase + 1), mix(phase ^ 0x9e3779b97f4a7c15ULL) | 1} {
     for (std::size_t i = 0; i < kServiceCount; ++i) scales_[i] = TokenBucketScale(config.limits[i]);
     if (!config_.enabled) return;
-    static_assert(sizeof(Bucket) == kCacheLine && sizeof(Record) == kCacheLine / 2);
-    static_assert(sizeof(Bucket) / kBucketSize + sizeof(Record) + sizeof(RareUses) + 36 <=
+    static_assert(sizeof(Bucket) == 5 * kCacheLine && sizeof(Record) == kCacheLine / 2);
+    static_assert(sizeof(Bucket) / kTagsPerWord + sizeof(RareUses) + kCacheLine / 2 <=
                   kBytesPerClient);
     record_count_ = config_.capacity();
-    bucket_count_ = record_count_ / kBucketSize;
+    bucket_count_ = record_count_ / kTagsPerWord;
     buckets_ = ZeroedArray<Bucket>(bucket_count_);
-    records_ = ZeroedArray<Record>(record_count_);
     rare_ = ZeroedArray<RareUses>(record_count_);
 }
 
@@ -109,26 +102,28 @@ std::uint32_t ClientLog::to_ticks(SystemTime t) const noexcept {
 std::uint64_t ClientLog::hash(const IpAddress& client) const noexcept {
     std::array<std::uint64_t, 2> words{};
     std::memcpy(words.data(), client.bytes().data(), sizeof(words));
-    const std::uint64_t folded = high(words[0] ^ hash_keys_[0], words[1] ^ hash_keys_[1]);
-    return high(folded ^ hash_keys_[1], 0xff51afd7ed558ccdULL);
+    const std::uint64_t folded = fold_product(words[0] ^ hash_keys_[0], words[1] ^ hash_keys_[1]);
+    return fold_product(folded ^ hash_keys_[1], 0xff51afd7ed558ccdULL);
 }
 
 void ClientLog::prefetch_bucket(std::uint64_t hash) const noexcept {
-    if (!buckets_.is_empty()) __builtin_prefetch(&buckets_[bucket_of(hash)], 1);
+    if (!buckets_.is_empty()) fetch_line(&buckets_[bucket_of(hash)]);
 }
 
 void ClientLog::prefetch_record(std::uint64_t hash) const noexcept {
     if (buckets_.is_empty()) return;
-    const std::size_t bucket = bucket_of(hash);
-    const std::uint64_t tags = buckets_[bucket].tags.load(std::memory_order_relaxed);
+    const Bucket& bucket = buckets_[bucket_of(hash)];
+    const std::uint64_t tags = bucket.tags.load(std::memory_order_relaxed);
     std::uint64_t matches = equal_tags(tags, tag_of(hash));
     if (matches == 0) matches = equal_tags(tags, 0);
     if (matches == 0) return;
-    __builtin_prefetch(&records_[bucket * kBucketSize + first_place(matches)], 1);
+    fetch_line(&bucket.records[first_place(matches)]);
 }
 
-ClientLog::Use& ClientLog::use_of(Service service, std::size_t record) const noexcept {
-    return service == Service::Ntp ? records_[record].ntp : rare_[record].uses[index(service) - 1];
+ClientLog::Use& ClientLog::use_of(Service service, std::size_t bucket,
+                                  std::size_t place) const noexcept {
+    if (service == Service::Ntp) return buckets_[bucket].records[place].ntp;
+    return rare_[bucket * kTagsPerWord + place].uses[index_of(service) - 1];
 }
 
 /// The bucket's lock is held.
@@ -136,9 +131,8 @@ std::size_t ClientLog::find_or_replace(std::size_t bucket, std::uint64_t hash,
                                        const IpAddress& client, bool& replaced) noexcept {
     Bucket& b = buckets_[bucket];
     const std::uint64_t tags = b.tags.load(std::memory_order_relaxed);
-    const std::size_t base = bucket * kBucketSize;
     for (std::uint64_t m = equal_tags(tags, tag_of(hash)); m != 0; m &= m - 1) {
-        if (records_[base + first_place(m)].is(client)) return base + first_place(m);
+        if (b.records[first_place(m)].is(client)) return first_place(m);
     }
 
     std::size_t place = 0;
@@ -149,23 +143,23 @@ std::size_t ClientLog::find_or_replace(std::size_t bucket, std::uint64_t hash,
         for (const std::uint32_t hit : b.last_hit) {
             if (static_cast<std::int32_t>(hit - newest) > 0) newest = hit;
         }
-        for (std::size_t i = 1; i < kBucketSize; ++i) {
+        for (std::size_t i = 1; i < kTagsPerWord; ++i) {
             const std::uint32_t idle = newest - b.last_hit[i];
             const std::uint32_t longest = newest - b.last_hit[place];
             if (idle > longest || (idle == longest && b.hits[i] < b.hits[place])) place = i;
         }
         replaced = true;
-        if ((b.rare_used >> place & 1) != 0) rare_[base + place] = RareUses{};
+        if ((b.rare_used >> place & 1) != 0) rare_[bucket * kTagsPerWord + place] = RareUses{};
         b.rare_used = static_cast<std::uint8_t>(b.rare_used & ~(1U << place));
     }
     b.tags.store(with_tag(tags, place, tag_of(hash)), std::memory_order_relaxed);
     b.last_hit[place] = 0;
     b.hits[place] = 0;
-    Record& record = records_[base + place];
+    Record& record = b.records[place];
     record.address = client.bytes();
     record.ntp = Use{};
     record.ntp.family = client.family();
-    return base + place;
+    return place;
 }
 
 ClientLog::Outcome ClientLog::update(Service service, std::uint64_t hash, const IpAddress& client,
@@ -177,10 +171,9 @@ ClientLog::Outcome ClientLog::update(Service service, std::uint64_t hash, const 
     ByteLockGuard guard(b.lock);
     if (!guard) return outcome;
 
-    const std::size_t record = find_or_replace(bucket, hash, client, outcome.replaced);
-    const std::size_t place = record % kBucketSize;
-    const TokenBucketScale& scale = scales_[index(service)];
-    Use& use = use_of(service, record);
+    const std::size_t place = find_or_replace(bucket, hash, client, outcome.replaced);
+    const TokenBucketScale& scale = scales_[index_of(service)];
+    Use& use = use_of(service, bucket, place);
     const std::uint32_t ticks = to_ticks(now);
     const std::uint32_t previous = use.last_hit;
     b.last_hit[place] = ticks;
@@ -208,17 +201,17 @@ ClientLog::Outcome ClientLog::account_ntp(std::uint64_t hash, const IpAddress& c
 
 Verdict ClientLog::account(Service service, const IpAddress& client, SystemTime now,
                            RandomSource& random) noexcept {
-    hits_[index(service)].fetch_add(1, std::memory_order_relaxed);
+    hits_[index_of(service)].fetch_add(1, std::memory_order_relaxed);
     const Outcome outcome = update(service, hash(client), client, now, random);
     if (outcome.replaced) record_drops_.fetch_add(1, std::memory_order_relaxed);
     if (outcome.verdict == Verdict::Drop) {
-        drops_[index(service)].fetch_add(1, std::memory_order_relaxed);
+        drops_[index_of(service)].fetch_add(1, std::memory_order_relaxed);
     }
     return outcome.verdict;
 }
 
 Verdict ClientLog::limit(Use& use, Service service, RandomSource& random) noexcept {
-    const TokenBucketScale& scale = scales_[index(service)];
+    const TokenBucketScale& scale = scales_[index_of(service)];
     if (!scale.enabled()) return Verdict::Pass;
     use.limited = false;
     if (use.tokens >= scale.per_response()) {
@@ -243,7 +236,7 @@ Verdict ClientLog::limit(Use& use, Service service, RandomSource& random) noexce
 }
 
 int ClientLog::shortest_ntp_interval() const noexcept {
-    const RateLimit& limit = config_.limits[index(Service::Ntp)];
+    const RateLimit& limit = config_.limits[index_of(Service::Ntp)];
     if (!limit.enabled) return RateLimit::kMinInterval;
     return std::clamp(limit.interval, RateLimit::kMinInterval, RateLimit::kMaxInterval);
 }
@@ -251,11 +244,11 @@ int ClientLog::shortest_ntp_interval() const noexcept {
 std::optional<ClientRecordView> ClientLog::report(std::size_t position, std::uint32_t min_hits,
                                                   bool reset, SystemTime now) noexcept {
     if (position >= record_count_) return std::nullopt;
-    Bucket& bucket = buckets_[position / kBucketSize];
-    const std::size_t place = position % kBucketSize;
+    Bucket& bucket = buckets_[position / kTagsPerWord];
+    const std::size_t place = position % kTagsPerWord;
     ByteLockGuard guard(bucket.lock);
     if (!guard) return std::nullopt;
-    const Record& record = records_[position];
+    const Record& record = bucket.records[place];
     if (record.ntp.family == IpAddress::Family::Unspecified) return std::nullopt;
 
     bool enough = min_hits == 0;
@@ -263,7 +256,7 @@ std::optional<ClientRecordView> ClientLog::report(std::size_t position, std::uin
     view.address = record.ip();
     const std::uint32_t now_ticks = to_ticks(now);
     for (std::size_t i = 0; i < kServiceCount; ++i) {
-        Use& use = use_of(static_cast<Service>(i), position);
+        Use& use = use_of(static_cast<Service>(i), position / kTagsPerWord, place);
         enough = enough || use.hits >= min_hits;
         view.hits[i] = use.hits;
         view.drops[i] = use.drops;

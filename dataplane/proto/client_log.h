@@ -37,7 +37,7 @@ inline constexpr std::size_t kServiceCount = static_cast<std::size_t>(Service::C
 struct ClientLogConfig {
     bool enabled = true;  ///< `noclientlog` turns it off
     /// Bytes for client records and timestamp pairs together: 524288 is 4096 of each. A client costs
-    /// 72 bytes and a pair 36; both numbers are the largest power of two that 120 for each allow.
+    /// 72 bytes and a pair 32; both numbers are the largest power of two that 120 for each allow.
     std::uint64_t memory_limit = 524288;
     std::array<RateLimit, kServiceCount> limits{};
 
@@ -118,7 +118,7 @@ private:
 
     std::uint32_t to_ticks(SystemTime t) const noexcept;
     std::size_t bucket_of(std::uint64_t hash) const noexcept { return hash & (bucket_count_ - 1); }
-    Use& use_of(Service service, std::size_t record) const noexcept;
+    Use& use_of(Service service, std::size_t bucket, std::size_t place) const noexcept;
     Outcome update(Service service, std::uint64_t hash, const IpAddress& client, SystemTime now,
                    RandomSource& random) noexcept;
     std::size_t find_or_replace(std::size_t bucket, std::uint64_t hash, const IpAddress& client,
@@ -132,8 +132,7 @@ private:
     std::size_t record_count_ = 0;
     std::size_t bucket_count_ = 0;
     ZeroedArray<Bucket> buckets_;
-    ZeroedArray<Record> records_;  ///< eight for each bucket
-    ZeroedArray<RareUses> rare_;   ///< one for each record
+    ZeroedArray<RareUses> rare_;  ///< one for each client
 
     std::array<std::atomic<std::uint64_t>, kServiceCount> hits_{};
     std::array<std::atomic<std::uint64_t>, kServiceCount> drops_{};

@@ -105,43 +105,59 @@ void Responder::prepare_burst(std::span<const RxDatagram> requests, const Server
                               std::span<Drop> verdicts) noexcept {
     GNOMON_ASSERT(requests.size() <= kMaxBurst && requests.size() <= replies.size() &&
                   requests.size() <= verdicts.size());
+    if (requests.empty()) return;
     counters_.requests.add(requests.size());
-    parse_all(requests, tables, verdicts);
-    if (live_count_ == 0) return;
     begin_burst(requests, state);
-    look_up_all(requests, tables);
-    admit_all(requests, tables, verdicts);
-    account_all(requests, tables, verdicts);
-    match_all(requests, replies);
-    write_all(requests, state, replies, verdicts);
-}
-
-void Responder::parse_all(std::span<const RxDatagram> requests, const ServerTables& tables,
-                          std::span<Drop> verdicts) noexcept {
-    live_count_ = 0;
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-        Request& request = live_[live_count_];
-        request.index = static_cast<std::uint8_t>(i);
-        verdicts[i] = parse(requests[i], request);
-        if (verdicts[i] != Drop::None) {
-            count(verdicts[i]);
-            continue;
+    const Burst burst{requests, state, tables, replies, verdicts};
+    // Memory works for one chunk while the processor works for another: a chunk's lines are fetched a
+    // turn before they are needed.
+    std::array<Chunk, kMaxBurst / kChunk> chunks;
+    const std::size_t count = (requests.size() + kChunk - 1) / kChunk;
+    for (std::size_t turn = 0; turn < count + 2; ++turn) {
+        if (turn < count) chunks[turn] = parse(burst, turn * kChunk);
+        if (turn >= 1 && turn - 1 < count) look_up(burst, chunks[turn - 1]);
+        if (turn >= 2) {
+            Chunk& chunk = chunks[turn - 2];
+            admit(burst, chunk);
+            account(burst, chunk);
+            match(burst, chunk);
+            write(burst, chunk);
         }
-        const IpAddress& client = requests[i].remote.ip;
-        tables.access.prefetch_root(client);
-        request.client = log_.hash(client);
-        log_.prefetch_bucket(request.client);
-        if (request.may_interleave) {
-            store_.prefetch_bucket(NtpTimestamp::from_bits(request.origin));
-        }
-        ++live_count_;
     }
 }
 
+Responder::Chunk Responder::parse(const Burst& burst, std::size_t first) noexcept {
+    Chunk chunk{&requests_[first], 0};
+    const std::size_t end = std::min(first + kChunk, burst.requests.size());
+    for (std::size_t i = first; i < end; ++i) {
+        Request& request = chunk.requests[chunk.count];
+        request.index = static_cast<std::uint8_t>(i);
+        burst.verdicts[i] = parse(burst.requests[i], request);
+        if (burst.verdicts[i] != Drop::None) {
+            count(burst.verdicts[i]);
+            continue;
+        }
+        const IpAddress& client = burst.requests[i].remote.ip;
+        burst.tables.access.prefetch_root(client);
+        request.client = log_.hash(client);
+        log_.prefetch_bucket(request.client);
+        if (request.may_interleave) store_.prefetch(NtpTimestamp::from_bits(request.origin));
+        ++chunk.count;
+    }
+    return chunk;
+}
+
 Drop Responder::parse(const RxDatagram& datagram, Request& request) noexcept {
-    const Drop reason = parse_packet(datagram.payload, packet_);
-    if (reason != Drop::None) return reason;
-    const NtpHeader& header = packet_.header;
+    const bool bare = datagram.payload.size() == kNtpHeaderSize;
+    NtpHeader header;
+    if (bare) {
+        header = decode_header(datagram.payload.first<kNtpHeaderSize>());
+        if (header.version < 1 || header.version > kNewestVersion) return Drop::BadVersion;
+    } else {
+        const Drop reason = parse_packet(datagram.payload, packet_);
+        if (reason != Drop::None) return reason;
+        header = packet_.header;
+    }
     request.origin = header.origin.bits();
     request.receive = header.receive.bits();
     request.transmit = header.transmit.bits();
@@ -155,7 +171,7 @@ Drop Responder::parse(const RxDatagram& datagram, Request& request) noexcept {
     request.mac_at = 0;
     request.unknown_security = false;
     request.wants_mono_root = false;
-    if (datagram.payload.size() == kNtpHeaderSize) return Drop::None;
+    if (bare) return Drop::None;
 
     for (const std::uint16_t type : kNtsFields) {
         request.unknown_security = request.unknown_security || packet_.find(type) != nullptr;
@@ -170,73 +186,59 @@ Drop Responder::parse(const RxDatagram& datagram, Request& request) noexcept {
 }
 
 /// What was fetched by now tells what else will be needed.
-void Responder::look_up_all(std::span<const RxDatagram> requests,
-                            const ServerTables& tables) noexcept {
-    for (std::size_t i = 0; i < live_count_; ++i) {
-        Request& request = live_[i];
-        const RxDatagram& datagram = requests[request.index];
-        tables.access.prefetch_flips(datagram.remote.ip);
+void Responder::look_up(const Burst& burst, Chunk& chunk) noexcept {
+    for (Request& request : std::span(chunk.requests, chunk.count)) {
+        const RxDatagram& datagram = burst.requests[request.index];
+        burst.tables.access.prefetch_flips(datagram.remote.ip);
         log_.prefetch_record(request.client);
         request.received =
             served_to(request.mode != Mode::Server).line.to_bits(datagram.stamp.time);
         request.received_as = choose_receive(request);
-        if (request.may_interleave) {
-            store_.prefetch_pair(NtpTimestamp::from_bits(request.origin));
-            store_.prefetch_bucket(NtpTimestamp::from_bits(request.received_as));
-        }
+        if (request.may_interleave) store_.prefetch(NtpTimestamp::from_bits(request.received_as));
     }
 }
 
-void Responder::admit_all(std::span<const RxDatagram> requests, const ServerTables& tables,
-                          std::span<Drop> verdicts) noexcept {
-    const std::size_t before = live_count_;
-    live_count_ = 0;
-    for (std::size_t i = 0; i < before; ++i) {
-        const Request& request = live_[i];
-        const RxDatagram& datagram = requests[request.index];
-        Drop reason = Drop::None;
-        if (!tables.access.is_allowed(datagram.remote.ip)) {
-            reason = Drop::AccessDenied;
+void Responder::admit(const Burst& burst, Chunk& chunk) noexcept {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < chunk.count; ++i) {
+        const Request& request = chunk.requests[i];
+        const RxDatagram& datagram = burst.requests[request.index];
+        if (!burst.tables.access.is_allowed(datagram.remote.ip)) {
+            refuse(burst, request, Drop::AccessDenied);
         } else if (request.mode == Mode::Reserved) {
-            reason = Drop::BadMode;
+            refuse(burst, request, Drop::BadMode);
         } else if (datagram.remote.port == 0) {
-            reason = Drop::BadPort;
+            refuse(burst, request, Drop::BadPort);
+        } else {
+            if (kept != i) chunk.requests[kept] = request;
+            ++kept;
         }
-        if (reason != Drop::None) {
-            verdicts[request.index] = count(reason);
-            continue;
-        }
-        if (live_count_ != i) live_[live_count_] = request;
-        ++live_count_;
     }
+    chunk.count = kept;
 }
 
-void Responder::account_all(std::span<const RxDatagram> requests, const ServerTables& tables,
-                            std::span<Drop> verdicts) noexcept {
-    const std::size_t before = live_count_;
-    counters_.logged.add(before);
-    live_count_ = 0;
-    for (std::size_t i = 0; i < before; ++i) {
-        Request& request = live_[i];
-        const RxDatagram& datagram = requests[request.index];
+void Responder::account(const Burst& burst, Chunk& chunk) noexcept {
+    counters_.logged.add(chunk.count);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < chunk.count; ++i) {
+        Request& request = chunk.requests[i];
+        const RxDatagram& datagram = burst.requests[request.index];
         const ClientLog::Outcome outcome =
             log_.account_ntp(request.client, datagram.remote.ip, datagram.stamp.time, random_);
         if (outcome.replaced) counters_.records_replaced.add();
         Drop reason = Drop::RateLimited;
         if (outcome.verdict != Verdict::Drop) {
             request.kiss = outcome.verdict == Verdict::Kod;
-            if (request.may_interleave) {
-                store_.prefetch_pair(NtpTimestamp::from_bits(request.received_as));
-            }
-            reason = authenticate_request(datagram, tables.keys.get(), request);
+            reason = authenticate_request(datagram, burst.tables.keys.get(), request);
         }
         if (reason != Drop::None) {
-            verdicts[request.index] = count(reason);
+            refuse(burst, request, reason);
             continue;
         }
-        if (live_count_ != i) live_[live_count_] = request;
-        ++live_count_;
+        if (kept != i) chunk.requests[kept] = request;
+        ++kept;
     }
+    chunk.count = kept;
 }
 
 Drop Responder::authenticate_request(const RxDatagram& datagram, const KeyTable* keys,
@@ -256,11 +258,10 @@ Drop Responder::authenticate_request(const RxDatagram& datagram, const KeyTable*
 // transmit timestamp of that response. Our receive timestamps are odd and transmit timestamps even,
 // so only pairs of clients that may be interleaved are ever stored: the third response of a new
 // client is the first that can be.
-void Responder::match_all(std::span<const RxDatagram> requests, std::span<Reply> replies) noexcept {
-    for (std::size_t i = 0; i < live_count_; ++i) {
-        Request& request = live_[i];
-        const RxDatagram& datagram = requests[request.index];
-        Reply& reply = replies[request.index];
+void Responder::match(const Burst& burst, Chunk& chunk) noexcept {
+    for (Request& request : std::span(chunk.requests, chunk.count)) {
+        const RxDatagram& datagram = burst.requests[request.index];
+        Reply& reply = burst.replies[request.index];
         reply.responder_ = this;
         reply.key_ = request.key;
         reply.received_at_ = datagram.stamp.time;
@@ -280,6 +281,7 @@ void Responder::match_all(std::span<const RxDatagram> requests, std::span<Reply>
         counters_.transmit_stamps[static_cast<std::size_t>(source)].add();
         reply.origin_ = reply.interleaved_ ? request.receive : request.transmit;
         reply.receive_ = request.received_as;
+        reply.received_ = request.received;
     }
 }
 
@@ -297,12 +299,8 @@ std::uint64_t Responder::choose_receive(const Request& request) noexcept {
 /// have chosen the same receive timestamp; a nanosecond later is within the resolution of the stamp.
 bool Responder::reserve(Request& request, Reply& reply) noexcept {
     using Result = TimestampStore::Reservation::Result;
-    const ServedLine& line = served_to(reply.symmetric_).line;
-    const TimestampStore::Conversion conversion{
-        reply.received_at_, NtpTimestamp::from_bits(request.received), line.clock.rate};
     for (int i = 0; i < 8; ++i) {
-        const auto reserved =
-            store_.reserve(NtpTimestamp::from_bits(request.received_as), conversion);
+        const auto reserved = store_.reserve(NtpTimestamp::from_bits(request.received_as));
         reply.place_ = reserved.place;
         if (reserved.result != Result::Taken) return reserved.result == Result::Reserved;
         last_receive_ = request.received_as + 2;
@@ -313,10 +311,8 @@ bool Responder::reserve(Request& request, Reply& reply) noexcept {
 
 void Responder::begin_burst(std::span<const RxDatagram> requests,
                             const ServerState& state) noexcept {
-    SystemTime latest = requests[live_[0].index].stamp.time;
-    for (std::size_t i = 1; i < live_count_; ++i) {
-        latest = std::max(latest, requests[live_[i].index].stamp.time);
-    }
+    SystemTime latest = requests[0].stamp.time;
+    for (const RxDatagram& request : requests) latest = std::max(latest, request.stamp.time);
     begin_served(to_clients_, state, state.smoothing_offset_s, latest);
     smoothed_ = state.smoothing_offset_s != 0.0;
     if (smoothed_) begin_served(to_peers_, state, 0.0, latest);
@@ -350,35 +346,35 @@ void Responder::begin_served(Served& served, const ServerState& state, double sm
     std::copy_n(bytes.begin(), served.header.size(), served.header.begin());
 }
 
-void Responder::write_all(std::span<const RxDatagram> requests, const ServerState& state,
-                          std::span<Reply> replies, std::span<Drop> verdicts) noexcept {
-    for (std::size_t i = 0; i < live_count_; ++i) {
-        const Request& request = live_[i];
-        const RxDatagram& datagram = requests[request.index];
-        Reply& reply = replies[request.index];
+void Responder::write(const Burst& burst, Chunk& chunk) noexcept {
+    std::size_t written = 0;
+    for (const Request& request : std::span(chunk.requests, chunk.count)) {
+        const RxDatagram& datagram = burst.requests[request.index];
+        Reply& reply = burst.replies[request.index];
         const Served& served = served_to(reply.symmetric_);
         // Nobody may be hit with more bytes than were sent in his name.
         const std::size_t room = std::min(datagram.payload.size(), reply.buffer_.size());
         const std::size_t mac_size =
             request.mac_at != 0 ? datagram.payload.size() - request.mac_at : 0;
         if (room < kNtpHeaderSize + mac_size) {
-            verdicts[request.index] = count(Drop::BadFraming);
+            refuse(burst, request, Drop::BadFraming);
             continue;
         }
         write_header(request, served, reply);
-        if (request.wants_mono_root && state.mono_epoch != 0) {
-            write_mono_root(served, state, reply);
+        if (request.wants_mono_root && burst.state.mono_epoch != 0) {
+            write_mono_root(served, burst.state, reply);
         }
         reply.size_ = static_cast<std::uint16_t>(reply.unsigned_size_ + mac_size);
         if (reply.size_ > room) {
-            verdicts[request.index] = count(Drop::BadFraming);
+            refuse(burst, request, Drop::BadFraming);
             continue;
         }
-        reply.want_stamp_ = reply.save_ || stamp_is_due(datagram.stamp.time);
+        reply.want_stamp_ = expect_stamps_ && (reply.save_ || stamp_is_due(datagram.stamp.time));
         if (request.key != nullptr && !request.kiss) counters_.authenticated.add();
         counters_.receive_stamps[static_cast<std::size_t>(datagram.stamp.source)].add();
-        counters_.replies.add();
+        ++written;
     }
+    counters_.replies.add(written);
 }
 
 void Responder::write_header(const Request& request, const Served& served,
@@ -437,7 +433,8 @@ void Responder::complete(Reply& reply, SystemTime now, std::size_t position) noe
     const SystemTime departure = now + predictor_.predict(lane, position);
     const ServedLine& line = served_to(reply.symmetric_).line;
 
-    const std::uint64_t transmit = reply.interleaved_ ? reply.transmit_ : line.to_bits(departure);
+    const std::uint64_t leaves = line.to_bits(departure);
+    const std::uint64_t transmit = reply.interleaved_ ? reply.transmit_ : leaves;
     // −1…2, and the cleared flag bit takes a half off on average.
     std::uint64_t bits = (transmit + random_bits(2) - 1) & ~std::uint64_t{1};
     if (bits == reply.origin_) bits += 2;
@@ -448,13 +445,18 @@ void Responder::complete(Reply& reply, SystemTime now, std::size_t position) noe
 
     if (reply.want_stamp_) {
         awaited_slot(reply.receive_) =
-            Awaited{reply.receive_, now,
-                    static_cast<std::uint8_t>(std::min<std::size_t>(position, 255)), lane};
+            Awaited{reply.receive_,
+                    now,
+                    reply.received_at_,
+                    reply.received_,
+                    line.units_per_ns,
+                    static_cast<std::uint8_t>(std::min<std::size_t>(position, 255)),
+                    lane};
     }
     if (reply.save_) {
         reply.save_ = false;  // once, even if the port finishes a reply again after a failed send
         store_.complete(reply.place_, NtpTimestamp::from_bits(reply.receive_),
-                        departure - reply.received_at_);
+                        NtpTimestamp::from_bits(leaves));
     }
 }
 
@@ -464,18 +466,22 @@ void Responder::on_transmit_stamp(const TxStampReport& report) noexcept {
         cookie = load_be64(report.payload, kReceiveAt);
     }
     if (cookie == 0 || report.stamp.source == TimestampSource::Daemon) return;
-    store_.update(NtpTimestamp::from_bits(cookie), report.stamp.time, report.stamp.source);
     Awaited& awaited = awaited_slot(cookie);
     if (awaited.cookie != cookie) return;
+    // The way its receive timestamp was converted, though the clock may have been corrected since.
+    const Duration since = report.stamp.time - awaited.received_at;
+    if (abs(since) < Duration::from_s(2)) {
+        const auto units = static_cast<std::uint64_t>(
+            rounded(static_cast<double>(since.ns()) * awaited.units_per_ns));
+        store_.update(NtpTimestamp::from_bits(cookie),
+                      NtpTimestamp::from_bits(awaited.received + units), report.stamp.source);
+    }
     predictor_.observe(awaited.lane, awaited.position, report.stamp.time - awaited.read_at);
-    awaited.cookie = 0;
+    // A second stamp, of the interface, may follow the kernel's.
+    if (report.stamp.source == TimestampSource::Hardware) awaited.cookie = 0;
 }
 
 void Responder::count_send_failure() noexcept { count(Drop::SendFailed); }
-
-Responder::Awaited& Responder::awaited_slot(std::uint64_t cookie) noexcept {
-    return awaited_[((cookie >> 1) * 0x9e3779b97f4a7c15ULL) >> 58];
-}
 
 std::uint64_t Responder::random_bits(int count) noexcept {
     if (random_left_ < count) {

@@ -84,6 +84,7 @@ private:
     // Timestamps as they go out.
     std::uint64_t origin_ = 0;
     std::uint64_t receive_ = 0;
+    std::uint64_t received_ = 0;  ///< served time at `received_at_`, without random bits
     std::uint64_t transmit_ = 0;  ///< of the previous response, in the interleaved mode
     SystemTime received_at_;
     std::uint32_t place_ = 0;  ///< in the timestamp store
@@ -122,7 +123,11 @@ public:
     void finish_burst(std::span<Reply> replies, std::span<const Drop> verdicts,
                       SystemTime now) noexcept;
 
-    /// A report of the port for a reply of this responder, or of another one with the same store.
+    /// Whether the port can report transmit stamps at all (at first: yes). Without, no reply asks for one
+    /// and nothing is remembered of it.
+    void expect_stamps(bool expected) noexcept { expect_stamps_ = expected; }
+
+    /// A report of the port for a reply of this responder.
     /// `cookie` is T2's bits; 0 with a payload: T2 is read from the payload.
     void on_transmit_stamp(const TxStampReport& report) noexcept;
 
@@ -157,6 +162,13 @@ private:
         bool wants_mono_root = false;
     };
 
+    /// Part of a burst: the requests that have passed the stages so far, in order.
+    struct Chunk {
+        Request* requests = nullptr;
+        std::size_t count = 0;
+    };
+    static constexpr std::size_t kChunk = 8;
+
     /// Served time near one instant as a line, in units of NTP timestamps.
     struct ServedLine {
         ClockLine clock;
@@ -182,19 +194,26 @@ private:
     void begin_burst(std::span<const RxDatagram> requests, const ServerState& state) noexcept;
     static void begin_served(Served& served, const ServerState& state, double smoothing_offset_s,
                              SystemTime latest) noexcept;
-    void parse_all(std::span<const RxDatagram> requests, const ServerTables& tables,
-                   std::span<Drop> verdicts) noexcept;
+    // The stages, for a chunk each; `burst` is what they have in common.
+    struct Burst {
+        std::span<const RxDatagram> requests;
+        const ServerState& state;
+        const ServerTables& tables;
+        std::span<Reply> replies;
+        std::span<Drop> verdicts;
+    };
+    Chunk parse(const Burst& burst, std::size_t first) noexcept;
     Drop parse(const RxDatagram& datagram, Request& request) noexcept;
-    void look_up_all(std::span<const RxDatagram> requests, const ServerTables& tables) noexcept;
-    void admit_all(std::span<const RxDatagram> requests, const ServerTables& tables,
-                   std::span<Drop> verdicts) noexcept;
-    void account_all(std::span<const RxDatagram> requests, const ServerTables& tables,
-                     std::span<Drop> verdicts) noexcept;
+    void look_up(const Burst& burst, Chunk& chunk) noexcept;
+    void admit(const Burst& burst, Chunk& chunk) noexcept;
+    void account(const Burst& burst, Chunk& chunk) noexcept;
     Drop authenticate_request(const RxDatagram& datagram, const KeyTable* keys,
                               Request& request) noexcept;
-    void match_all(std::span<const RxDatagram> requests, std::span<Reply> replies) noexcept;
-    void write_all(std::span<const RxDatagram> requests, const ServerState& state,
-                   std::span<Reply> replies, std::span<Drop> verdicts) noexcept;
+    void match(const Burst& burst, Chunk& chunk) noexcept;
+    void write(const Burst& burst, Chunk& chunk) noexcept;
+    void refuse(const Burst& burst, const Request& request, Drop reason) noexcept {
+        burst.verdicts[request.index] = count(reason);
+    }
     void write_header(const Request& request, const Served& served, Reply& reply) const noexcept;
     void write_mono_root(const Served& served, const ServerState& state,
                          Reply& reply) const noexcept;
@@ -208,26 +227,33 @@ private:
     std::uint64_t random_bits(int count) noexcept;
     Drop count(Drop reason) noexcept;
 
-    /// Replies whose stamp is awaited, to learn the delay from the reading of the clock.
+    /// Replies whose stamp is awaited: how to convert it, and the reading of the clock that it tells the
+    /// delay from. A later reply may take the slot; the stamp is lost then.
     struct Awaited {
         std::uint64_t cookie = 0;
         SystemTime read_at;
+        SystemTime received_at;
+        std::uint64_t received = 0;
+        double units_per_ns = 0.0;
         std::uint8_t position = 0;
         TransmitPredictor::Lane lane = TransmitPredictor::Lane::Plain;
     };
-    static constexpr std::size_t kAwaited = 64;
-    Awaited& awaited_slot(std::uint64_t cookie) noexcept;
+    static constexpr std::size_t kAwaited = 1024;
+    Awaited& awaited_slot(std::uint64_t cookie) noexcept {
+        // Timestamps that were counted on from one another get neighbouring slots.
+        return awaited_[(cookie >> 1) % kAwaited];
+    }
 
     ClientLog& log_;
     TimestampStore& store_;
     RandomSource& random_;
 
-    // The burst at hand: requests that have passed the stages so far, in order.
-    std::array<Request, kMaxBurst> live_{};
-    std::size_t live_count_ = 0;
+    // The burst at hand.
+    std::array<Request, kMaxBurst> requests_{};
     Served to_clients_;
     Served to_peers_;
     bool smoothed_ = false;
+    bool expect_stamps_ = true;
     std::uint64_t last_receive_ = 0;
     ParsedPacket packet_;
 

@@ -11,185 +11,150 @@ namespace gnomon {
 
 namespace {
 
-constexpr std::size_t kBucketSize = kTagsPerWord;
-constexpr double kUnitsPerNs = 0x1p32 / 1e9;
+constexpr std::size_t kPairsPerBucket = 3;
+constexpr unsigned kAfterBits = 40;
+constexpr std::uint64_t kAfterMask = (std::uint64_t{1} << kAfterBits) - 1;
+constexpr std::int64_t kUnitsPerS = std::int64_t{1} << 32;
 
-/// A transmit time with the name of its pair, in one word that is written without the lock: if the
-/// place has been given to another pair meanwhile, that one does not recognise it.
-std::uint64_t departure(NtpTimestamp receive, std::int32_t after_ns) noexcept {
-    return receive.bits() << 32 | static_cast<std::uint32_t>(after_ns);
+std::int64_t difference(NtpTimestamp a, NtpTimestamp b) noexcept {
+    return static_cast<std::int64_t>(a.bits() - b.bits());
 }
-bool is_of(std::uint64_t departure, NtpTimestamp receive) noexcept {
-    // Receive timestamps are odd: zero, which is nobody's, belongs to none.
-    return departure >> 32 == (receive.bits() & 0xffff'ffffU) && departure != 0;
+
+/// A departure with the name of its pair, in one word that is written without the lock: if the place
+/// has been given to another pair meanwhile, that one does not recognise it. Receive timestamps are
+/// odd, so that a word of zero, "not known", belongs to none.
+std::uint64_t departure_word(NtpTimestamp receive, std::int64_t after) noexcept {
+    return receive.bits() << kAfterBits | (static_cast<std::uint64_t>(after) & kAfterMask);
 }
-std::int32_t after_ns(std::uint64_t departure) noexcept {
-    return static_cast<std::int32_t>(static_cast<std::uint32_t>(departure));
+bool is_of(std::uint64_t word, NtpTimestamp receive) noexcept {
+    return word != 0 && ((word ^ departure_word(receive, 0)) >> kAfterBits) == 0;
+}
+std::int64_t after_of(std::uint64_t word) noexcept {
+    return static_cast<std::int64_t>(word << (64 - kAfterBits)) >> (64 - kAfterBits);
 }
 
 }  // namespace
 
-struct TimestampStore::Pair {
-    std::uint64_t receive;  ///< as sent
-    SystemTime receive_system;
-    std::atomic<std::uint64_t> departure;
-    float rate;
-    std::int16_t excess;  ///< of `receive` over served time at the reception, 2^-32 s
-    TimestampSource source;
-};
-
-struct alignas(kCacheLine / 2) TimestampStore::Bucket {
+struct alignas(kCacheLine) TimestampStore::Bucket {
     ByteLock lock;
     std::uint8_t used;    ///< bit i: pair i has been taken
     std::uint16_t epoch;  ///< when it is not the store's, the bucket is empty
     std::uint16_t next_order;
-    /// Read without the lock by `prefetch_pair` only.
-    std::atomic<std::uint64_t> tags;
-    std::array<std::uint16_t, kBucketSize> order;
+    std::array<std::uint16_t, kPairsPerBucket> order;
+    std::array<TimestampSource, kPairsPerBucket> source;
+    std::array<std::uint64_t, kPairsPerBucket> receive;  ///< as sent; 0: empty
+    std::array<std::atomic<std::uint64_t>, kPairsPerBucket> departure;
+
+    /// kPairsPerBucket when it is not here.
+    std::size_t find(NtpTimestamp wanted) const noexcept {
+        std::size_t place = 0;
+        while (place < kPairsPerBucket && receive[place] != wanted.bits()) ++place;
+        return place;
+    }
+    /// The place for another pair: an empty one, else one that was used, else the oldest.
+    std::size_t victim() const noexcept {
+        std::size_t place = 0;
+        for (std::size_t i = 0; i < kPairsPerBucket; ++i) {
+            if (receive[i] == 0) return i;
+            const auto age = static_cast<std::uint16_t>(next_order - order[i]);
+            const auto oldest = static_cast<std::uint16_t>(next_order - order[place]);
+            if (age > oldest) place = i;
+        }
+        return used == 0 ? place : static_cast<std::size_t>(std::countr_zero(used));
+    }
 };
 
 TimestampStore::TimestampStore(std::size_t capacity) {
-    static_assert(sizeof(Bucket) == kCacheLine / 2 && sizeof(Pair) == kCacheLine / 2);
+    static_assert(sizeof(Bucket) == kCacheLine);
     if (capacity == 0) return;
-    const std::size_t pairs =
-        std::bit_ceil(std::clamp<std::size_t>(capacity, kBucketSize, 1U << 24));
-    bucket_count_ = pairs / kBucketSize;
+    const std::size_t pairs = std::bit_ceil(std::clamp<std::size_t>(capacity, 2, 1U << 24));
+    bucket_count_ = pairs / 2;
     buckets_ = ZeroedArray<Bucket>(bucket_count_);
-    pairs_ = ZeroedArray<Pair>(pairs);
 }
 
 TimestampStore::~TimestampStore() = default;
 
-// Multiplicative hashing (Knuth 6.4): consecutive times spread well, and nobody chooses them.
-std::uint64_t TimestampStore::hash(NtpTimestamp receive) noexcept {
-    return (receive.bits() >> 1) * 0x9e3779b97f4a7c15ULL;
+TimestampStore::Bucket& TimestampStore::bucket_of(NtpTimestamp receive) const noexcept {
+    // Nobody chooses these times but we: no secret is needed.
+    const std::uint64_t hash =
+        fold_product(receive.bits() ^ 0xa0761d6478bd642fULL, 0xe7037ed1a0b428dbULL);
+    return buckets_[hash & (bucket_count_ - 1)];
 }
 
-void TimestampStore::prefetch_bucket(NtpTimestamp receive) const noexcept {
-    if (!buckets_.is_empty()) __builtin_prefetch(&buckets_[bucket_of(hash(receive))], 1);
+void TimestampStore::prefetch(NtpTimestamp receive) const noexcept {
+    if (!buckets_.is_empty()) fetch_line(&bucket_of(receive));
 }
 
-void TimestampStore::prefetch_pair(NtpTimestamp receive) const noexcept {
-    if (buckets_.is_empty()) return;
-    const std::uint64_t h = hash(receive);
-    const std::size_t bucket = bucket_of(h);
-    const std::uint64_t tags = buckets_[bucket].tags.load(std::memory_order_relaxed);
-    std::uint64_t matches = equal_tags(tags, tag_of(h));
-    if (matches == 0) matches = equal_tags(tags, 0);
-    if (matches == 0) return;
-    __builtin_prefetch(&pairs_[bucket * kBucketSize + first_place(matches)], 1);
-}
-
-/// The bucket's lock is held, here and below.
+/// The bucket's lock is held.
 void TimestampStore::refresh(Bucket& bucket) const noexcept {
     const std::uint16_t epoch = epoch_.load(std::memory_order_relaxed);
     if (bucket.epoch == epoch) return;
     bucket.epoch = epoch;
     bucket.used = 0;
-    bucket.tags.store(0, std::memory_order_relaxed);
+    bucket.receive.fill(0);
 }
 
-TimestampStore::Pair* TimestampStore::find(std::size_t bucket, std::uint64_t hash,
-                                           NtpTimestamp receive,
-                                           std::size_t& place) const noexcept {
-    refresh(buckets_[bucket]);
-    const std::uint64_t tags = buckets_[bucket].tags.load(std::memory_order_relaxed);
-    for (std::uint64_t m = equal_tags(tags, tag_of(hash)); m != 0; m &= m - 1) {
-        place = first_place(m);
-        Pair& pair = pairs_[bucket * kBucketSize + place];
-        if (pair.receive == receive.bits()) return &pair;
-    }
-    return nullptr;
-}
-
-TimestampStore::Reservation TimestampStore::reserve(NtpTimestamp receive,
-                                                    const Conversion& conversion) noexcept {
+TimestampStore::Reservation TimestampStore::reserve(NtpTimestamp receive) noexcept {
     using Result = Reservation::Result;
     if (buckets_.is_empty() || receive.is_zero()) return {};
-    const std::uint64_t h = hash(receive);
-    const std::size_t bucket = bucket_of(h);
-    Bucket& b = buckets_[bucket];
-    ByteLockGuard guard(b.lock);
+    Bucket& bucket = bucket_of(receive);
+    ByteLockGuard guard(bucket.lock);
     if (!guard) return {};
-    std::size_t place = 0;
-    if (find(bucket, h, receive, place) != nullptr) return {Result::Taken, 0};
-
-    const std::uint64_t tags = b.tags.load(std::memory_order_relaxed);
-    const auto age = [&b](std::size_t i) {
-        return static_cast<std::uint16_t>(b.next_order - b.order[i]);
-    };
-    if (const std::uint64_t empty = equal_tags(tags, 0); empty != 0) {
-        place = first_place(empty);
-    } else if (b.used != 0) {
-        place = static_cast<std::size_t>(std::countr_zero(b.used));
-    } else {
-        place = 0;
-        for (std::size_t i = 1; i < kBucketSize; ++i) {
-            if (age(i) > age(place)) place = i;
-        }
-    }
-    b.tags.store(with_tag(tags, place, tag_of(h)), std::memory_order_relaxed);
-    b.order[place] = b.next_order++;
-    b.used = static_cast<std::uint8_t>(b.used & ~(1U << place));
-    const auto index = static_cast<std::uint32_t>(bucket * kBucketSize + place);
-    Pair& pair = pairs_[index];
-    pair.receive = receive.bits();
-    pair.receive_system = conversion.receive;
-    pair.departure.store(0, std::memory_order_relaxed);
-    pair.rate = static_cast<float>(conversion.rate);
-    pair.excess = static_cast<std::int16_t>(receive.bits() - conversion.utc.bits());
-    pair.source = TimestampSource::Daemon;
-    return {Result::Reserved, index};
+    refresh(bucket);
+    if (bucket.find(receive) < kPairsPerBucket) return {Result::Taken, 0};
+    const std::size_t place = bucket.victim();
+    bucket.used = static_cast<std::uint8_t>(bucket.used & ~(1U << place));
+    bucket.order[place] = bucket.next_order++;
+    bucket.source[place] = TimestampSource::Daemon;
+    bucket.receive[place] = receive.bits();
+    bucket.departure[place].store(0, std::memory_order_relaxed);
+    const auto index = static_cast<std::size_t>(&bucket - &buckets_[0]);
+    return {Result::Reserved, static_cast<std::uint32_t>(index * kPairsPerBucket + place)};
 }
 
-void TimestampStore::complete(std::uint32_t place, NtpTimestamp receive, Duration after) noexcept {
+void TimestampStore::complete(std::uint32_t place, NtpTimestamp receive,
+                              NtpTimestamp transmit) noexcept {
     // Beyond two seconds the reply sat in a queue, or the clock was stepped in between.
-    if (abs(after) >= Duration::from_s(2)) return;
-    pairs_[place].departure.store(departure(receive, static_cast<std::int32_t>(after.ns())),
-                                  std::memory_order_relaxed);
+    const std::int64_t after = difference(transmit, receive);
+    if (after >= 2 * kUnitsPerS || after <= -2 * kUnitsPerS) return;
+    buckets_[place / kPairsPerBucket].departure[place % kPairsPerBucket].store(
+        departure_word(receive, after), std::memory_order_relaxed);
 }
 
-void TimestampStore::update(NtpTimestamp receive, SystemTime transmit,
+void TimestampStore::update(NtpTimestamp receive, NtpTimestamp transmit,
                             TimestampSource source) noexcept {
     if (buckets_.is_empty() || receive.is_zero()) return;
-    const std::uint64_t h = hash(receive);
-    const std::size_t bucket = bucket_of(h);
-    ByteLockGuard guard(buckets_[bucket].lock);
+    Bucket& bucket = bucket_of(receive);
+    ByteLockGuard guard(bucket.lock);
     if (!guard) return;
-    std::size_t place = 0;
-    Pair* pair = find(bucket, h, receive, place);
+    refresh(bucket);
+    const std::size_t place = bucket.find(receive);
     // With both kinds of stamps switched on, the software one may come after the hardware one.
-    if (pair == nullptr || pair->source > source) return;
-    const std::uint64_t estimate = pair->departure.load(std::memory_order_relaxed);
+    if (place == kPairsPerBucket || bucket.source[place] > source) return;
+    const std::uint64_t estimate = bucket.departure[place].load(std::memory_order_relaxed);
     if (!is_of(estimate, receive)) return;
     // The first estimate is a prediction and may be late by what it mispredicts.
-    const Duration after = transmit - pair->receive_system;
-    const Duration delay = after - Duration::from_ns(after_ns(estimate));
-    if (delay < -Duration::from_ms(1) || delay > Duration::from_s(1)) return;
-    if (abs(after) >= Duration::from_s(2)) return;
-    pair->departure.store(departure(receive, static_cast<std::int32_t>(after.ns())),
-                          std::memory_order_relaxed);
-    pair->source = source;
+    const std::int64_t after = difference(transmit, receive);
+    if (after >= 2 * kUnitsPerS || after <= -2 * kUnitsPerS) return;
+    const std::int64_t delay = after - after_of(estimate);
+    if (delay < -kUnitsPerS / 1000 || delay > kUnitsPerS) return;
+    bucket.departure[place].store(departure_word(receive, after), std::memory_order_relaxed);
+    bucket.source[place] = source;
 }
 
 std::optional<TimestampStore::Transmit> TimestampStore::take(NtpTimestamp receive) noexcept {
     if (buckets_.is_empty() || receive.is_zero()) return std::nullopt;
-    const std::uint64_t h = hash(receive);
-    const std::size_t bucket = bucket_of(h);
-    Bucket& b = buckets_[bucket];
-    ByteLockGuard guard(b.lock);
+    Bucket& bucket = bucket_of(receive);
+    ByteLockGuard guard(bucket.lock);
     if (!guard) return std::nullopt;
-    std::size_t place = 0;
-    const Pair* pair = find(bucket, h, receive, place);
-    if (pair == nullptr || (b.used >> place & 1) != 0) return std::nullopt;
-    b.used = static_cast<std::uint8_t>(b.used | 1U << place);
-    const std::uint64_t known = pair->departure.load(std::memory_order_relaxed);
+    refresh(bucket);
+    const std::size_t place = bucket.find(receive);
+    if (place == kPairsPerBucket || (bucket.used >> place & 1) != 0) return std::nullopt;
+    bucket.used = static_cast<std::uint8_t>(bucket.used | 1U << place);
+    const std::uint64_t known = bucket.departure[place].load(std::memory_order_relaxed);
     if (!is_of(known, receive)) return std::nullopt;
-    const double units = after_ns(known) * (1.0 + static_cast<double>(pair->rate)) * kUnitsPerNs;
-    const auto since = static_cast<std::int64_t>(units + (units < 0.0 ? -0.5 : 0.5));
-    const std::uint64_t served = receive.bits() - static_cast<std::uint64_t>(pair->excess);
-    return Transmit{NtpTimestamp::from_bits(served + static_cast<std::uint64_t>(since)),
-                    pair->source};
+    const auto after = static_cast<std::uint64_t>(after_of(known));
+    return Transmit{NtpTimestamp::from_bits(receive.bits() + after), bucket.source[place]};
 }
 
 void TimestampStore::adjust(const ClockAdjustment& adjustment) noexcept {
@@ -206,10 +171,8 @@ TimestampStore::Held TimestampStore::held() const noexcept {
         Bucket& bucket = buckets_[i];
         ByteLockGuard guard(bucket.lock);
         if (!guard || bucket.epoch != epoch) continue;
-        const std::uint64_t empty = equal_tags(bucket.tags.load(std::memory_order_relaxed), 0);
-        for (std::size_t place = 0; place < kBucketSize; ++place) {
-            if ((empty >> (place * 8 + 7) & 1) != 0) continue;
-            const std::uint64_t receive = pairs_[i * kBucketSize + place].receive;
+        for (const std::uint64_t receive : bucket.receive) {
+            if (receive == 0) continue;
             // By their difference, so that an era may end between them.
             if (held.count == 0 || static_cast<std::int64_t>(receive - oldest) < 0) {
                 oldest = receive;

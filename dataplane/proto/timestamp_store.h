@@ -8,14 +8,15 @@
 /// translation and for clients that change their port, and whichever worker gets the request.
 /// Therefore a receive timestamp may be stored once only; `save` refuses the second.
 ///
-/// Each pair keeps the conversion from system time to NTP time that its receive timestamp was made
-/// with. A transmit stamp that arrives after the clock was corrected is converted the old way, and
-/// the client sees no jump between the two.
+/// Both times of a pair are on the scale that its receive timestamp was served on; who reports a
+/// transmit stamp converts it the way the receive timestamp was. Then a client sees no jump between
+/// the two when the clock was corrected in between.
 ///
 /// A response takes its place when its receive timestamp is chosen (`reserve`) and tells its transmit
 /// time when that is known (`complete`); in between there is nothing to find.
 ///
-/// Fixed memory: buckets of eight pairs; a pair that was used makes room first, else the oldest.
+/// Fixed memory: a bucket is one cache line with three pairs, and there is one for every two pairs of
+/// capacity. A pair that was used makes room first, else the oldest of the bucket.
 /// Thread-safe as `ClientLog`: a byte lock per bucket, bounded tries; who does not get it answers in
 /// the basic mode. `complete` needs no lock.
 
@@ -35,7 +36,7 @@ namespace gnomon {
 
 class TimestampStore {
 public:
-    /// `capacity`: pairs, rounded up to a power of two, at least 8. 0: stores nothing.
+    /// `capacity`: pairs, rounded up to a power of two, at least 2. 0: stores nothing.
     explicit TimestampStore(std::size_t capacity);
     ~TimestampStore();
     TimestampStore(const TimestampStore&) = delete;
@@ -44,13 +45,6 @@ public:
     struct Transmit {
         NtpTimestamp time;  ///< on the time scale that was served with the pair's receive timestamp
         TimestampSource source = TimestampSource::Daemon;
-    };
-
-    /// How the pair's receive timestamp was made.
-    struct Conversion {
-        SystemTime receive;
-        NtpTimestamp utc;   ///< served time at `receive`; within 2^-17 s of the receive timestamp
-        double rate = 0.0;  ///< s/s, slope of served time against system time
     };
 
     struct Reservation {
@@ -62,19 +56,18 @@ public:
         Result result = Result::None;
         std::uint32_t place = 0;
     };
-    Reservation reserve(NtpTimestamp receive, const Conversion& conversion) noexcept;
-    /// `after`: from the pair's reception to the departure, as good as it is known yet; the pair is of
-    /// no use when it is 2 s or more. `place` is from `reserve`; harmless when the pair has made room.
-    void complete(std::uint32_t place, NtpTimestamp receive, Duration after) noexcept;
+    Reservation reserve(NtpTimestamp receive) noexcept;
+    /// `transmit`: when the response leaves, as good as it is known yet; the pair is of no use when
+    /// that is 2 s or more from `receive`. `place` is from `reserve`; harmless when the pair has made
+    /// room.
+    void complete(std::uint32_t place, NtpTimestamp receive, NtpTimestamp transmit) noexcept;
 
-    /// For bursts: fetch what `take` and `reserve` will need for this timestamp: the bucket; then, a
-    /// while later, the pair.
-    void prefetch_bucket(NtpTimestamp receive) const noexcept;
-    void prefetch_pair(NtpTimestamp receive) const noexcept;
+    /// For bursts: fetches what all calls with this timestamp will need.
+    void prefetch(NtpTimestamp receive) const noexcept;
 
     /// A transmit stamp of the response with this receive timestamp. Ignored when the pair is gone
     /// or when the stamp is not within a second after the first estimate.
-    void update(NtpTimestamp receive, SystemTime transmit, TimestampSource source) noexcept;
+    void update(NtpTimestamp receive, NtpTimestamp transmit, TimestampSource source) noexcept;
 
     /// The transmit time that belongs to this receive timestamp, once: the pair is disabled, so
     /// that a replayed request gets an ordinary response.
@@ -92,20 +85,13 @@ public:
     Held held() const noexcept;
 
 private:
-    struct Pair;
     struct Bucket;
 
-    static std::uint64_t hash(NtpTimestamp receive) noexcept;
-    std::size_t bucket_of(std::uint64_t hash) const noexcept {
-        return (hash >> 32) & (bucket_count_ - 1);
-    }
+    Bucket& bucket_of(NtpTimestamp receive) const noexcept;
     void refresh(Bucket& bucket) const noexcept;
-    Pair* find(std::size_t bucket, std::uint64_t hash, NtpTimestamp receive,
-               std::size_t& place) const noexcept;
 
     std::size_t bucket_count_ = 0;
     ZeroedArray<Bucket> buckets_;
-    ZeroedArray<Pair> pairs_;  ///< eight for each bucket
     std::atomic<std::uint16_t> epoch_{1};
 };
 

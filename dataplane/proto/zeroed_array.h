@@ -15,6 +15,13 @@ namespace gnomon {
 
 inline constexpr std::size_t kCacheLine = 64;
 
+/// Fetches a line that will be needed soon.
+inline void fetch_line(const void* address) noexcept {
+    __builtin_prefetch(address, 1);
+    // GCC takes a function that does nothing else for one without effect, and drops calls of it.
+    asm volatile("");
+}
+
 template <typename T>
 class ZeroedArray {
 public:

@@ -44,24 +44,6 @@ std::size_t take_fields(ParsedPacket& packet, std::span<const std::uint8_t> data
 
 }  // namespace
 
-NtpHeader decode_header(std::span<const std::uint8_t, kNtpHeaderSize> bytes) noexcept {
-    NtpHeader header;
-    header.leap = static_cast<Leap>(bytes[0] >> 6);
-    header.version = (bytes[0] >> 3) & 7;
-    header.mode = static_cast<Mode>(bytes[0] & 7);
-    header.stratum = bytes[1];
-    header.poll = static_cast<std::int8_t>(bytes[2]);
-    header.precision = static_cast<std::int8_t>(bytes[3]);
-    header.root_delay = NtpShort::from_bits(load_be32(bytes, 4));
-    header.root_dispersion = NtpShort::from_bits(load_be32(bytes, 8));
-    header.ref_id = load_be32(bytes, 12);
-    header.reference = NtpTimestamp::from_bits(load_be64(bytes, 16));
-    header.origin = NtpTimestamp::from_bits(load_be64(bytes, 24));
-    header.receive = NtpTimestamp::from_bits(load_be64(bytes, 32));
-    header.transmit = NtpTimestamp::from_bits(load_be64(bytes, 40));
-    return header;
-}
-
 void encode_header(const NtpHeader& header,
                    std::span<std::uint8_t, kNtpHeaderSize> bytes) noexcept {
     bytes[0] = static_cast<std::uint8_t>((static_cast<unsigned>(header.leap) << 6) |

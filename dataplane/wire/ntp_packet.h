@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "dataplane/wire/bytes.h"
 #include "dataplane/wire/drop.h"
 #include "servo/units/ntp_time.h"
 #include "servo/units/ntp_types.h"
@@ -47,7 +48,25 @@ struct NtpHeader {
     NtpTimestamp transmit;
 };
 
-NtpHeader decode_header(std::span<const std::uint8_t, kNtpHeaderSize> bytes) noexcept;
+// Inline, so that callers pay for the fields that they read.
+inline NtpHeader decode_header(std::span<const std::uint8_t, kNtpHeaderSize> bytes) noexcept {
+    NtpHeader header;
+    header.leap = static_cast<Leap>(bytes[0] >> 6);
+    header.version = (bytes[0] >> 3) & 7;
+    header.mode = static_cast<Mode>(bytes[0] & 7);
+    header.stratum = bytes[1];
+    header.poll = static_cast<std::int8_t>(bytes[2]);
+    header.precision = static_cast<std::int8_t>(bytes[3]);
+    header.root_delay = NtpShort::from_bits(load_be32(bytes, 4));
+    header.root_dispersion = NtpShort::from_bits(load_be32(bytes, 8));
+    header.ref_id = load_be32(bytes, 12);
+    header.reference = NtpTimestamp::from_bits(load_be64(bytes, 16));
+    header.origin = NtpTimestamp::from_bits(load_be64(bytes, 24));
+    header.receive = NtpTimestamp::from_bits(load_be64(bytes, 32));
+    header.transmit = NtpTimestamp::from_bits(load_be64(bytes, 40));
+    return header;
+}
+
 void encode_header(const NtpHeader& header, std::span<std::uint8_t, kNtpHeaderSize> bytes) noexcept;
 
 /// Extension field types this program knows.

@@ -1,5 +1,5 @@
 /// The responder in memory: cycles per request by stage, with everything that can be switched on.
-///   responder_bench [--quick] [--json FILE] [--filter=TEXT]
+///   responder_bench [--quick] [--json [FILE]] [--filter=TEXT]
 ///
 /// Requests are made ready burst by burst outside of the measured time; inside are the whole of
 /// `prepare_burst`, two readings of the processor's counter with their conversion, and `finish_burst`.
@@ -40,19 +40,21 @@ public:
                     const ServerTables& tables, std::span<Reply> replies, std::span<Drop> verdicts,
                     Lap lap) {
         r.counters_.requests.add(requests.size());
-        r.parse_all(requests, tables, verdicts);
-        lap(0);
         r.begin_burst(requests, state);
-        r.look_up_all(requests, tables);
-        lap(1);
-        r.admit_all(requests, tables, verdicts);
-        lap(2);
-        r.account_all(requests, tables, verdicts);
-        lap(3);
-        r.match_all(requests, replies);
-        lap(4);
-        r.write_all(requests, state, replies, verdicts);
-        lap(5);
+        const Responder::Burst burst{requests, state, tables, replies, verdicts};
+        std::array<Responder::Chunk, Responder::kMaxBurst / Responder::kChunk> chunks;
+        const std::size_t count = (requests.size() + Responder::kChunk - 1) / Responder::kChunk;
+        for (std::size_t i = 0; i < count; ++i) chunks[i] = r.parse(burst, i * Responder::kChunk);
+        lap(0);
+        const auto stage = [&](auto run_stage, std::size_t number) {
+            for (std::size_t i = 0; i < count; ++i) run_stage(chunks[i]);
+            lap(number);
+        };
+        stage([&](auto& chunk) { r.look_up(burst, chunk); }, 1);
+        stage([&](auto& chunk) { r.admit(burst, chunk); }, 2);
+        stage([&](auto& chunk) { r.account(burst, chunk); }, 3);
+        stage([&](auto& chunk) { r.match(burst, chunk); }, 4);
+        stage([&](auto& chunk) { r.write(burst, chunk); }, 5);
     }
 };
 
@@ -133,6 +135,7 @@ public:
           store_(settings.log ? log_config(settings).capacity() : 0),
           responder_(log_, store_, random_),
           last_receive_(settings.clients) {
+        responder_.expect_stamps(false);
         AccessTable access;
         if (settings.prefixes == 0) access.allow({IpAddress{}, 0});
         for (std::size_t i = 0; i < settings.prefixes; ++i) {
@@ -415,10 +418,13 @@ int run(bool quick, const char* json_path, std::string_view filter) {
         return 1;
     }
     const double frequency = counts_per_second();
-    std::printf("counter %.1f MHz; cycles of it per request\n%-28s %8s %8s", frequency * 1e-6, "",
-                "cycles", "Mpps");
-    for (const char* stage : kStages) std::printf(" %7s", stage);
-    std::printf(" %6s %6s\n", "answ%", "xlv%");
+    const bool table = json == nullptr || std::string_view(json_path) != "/dev/stdout";
+    if (table) {
+        std::printf("counter %.1f MHz; cycles of it per request\n%-28s %8s %8s", frequency * 1e-6,
+                    "", "cycles", "Mpps");
+        for (const char* stage : kStages) std::printf(" %7s", stage);
+        std::printf(" %6s %6s\n", "answ%", "xlv%");
+    }
     if (json != nullptr) std::fprintf(json, "{\"counter_hz\": %.0f, \"cases\": [", frequency);
     bool first = true;
     for (const Settings& settings : all_settings(quick)) {
@@ -431,7 +437,7 @@ int run(bool quick, const char* json_path, std::string_view filter) {
             rounds.push_back(bench->round(requests / settings.burst));
         }
         const Result result = median(std::move(rounds));
-        print_row(settings, result, frequency);
+        if (table) print_row(settings, result, frequency);
         if (json != nullptr) print_json(json, settings, result, frequency, first);
         first = false;
     }
@@ -453,12 +459,12 @@ int main(int argc, char** argv) {
         const std::string_view argument = argv[i];
         if (argument == "--quick") {
             quick = true;
-        } else if (argument == "--json" && i + 1 < argc) {
-            json = argv[++i];
+        } else if (argument == "--json") {
+            json = i + 1 < argc && argv[i + 1][0] != '-' ? argv[++i] : "/dev/stdout";
         } else if (argument.substr(0, 9) == "--filter=") {
             filter = argument.substr(9);
         } else {
-            std::fprintf(stderr, "responder_bench [--quick] [--json FILE] [--filter=TEXT]\n");
+            std::fprintf(stderr, "responder_bench [--quick] [--json [FILE]] [--filter=TEXT]\n");
             return 2;
         }
     }

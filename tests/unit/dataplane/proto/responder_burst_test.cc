@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <thread>
 
 #include "dataplane/wire/extensions.h"
 
@@ -188,6 +189,68 @@ TEST(ResponderBurst, Responder_ServesTimeWithALeadAsTheClockLineSays) {
             NtpTimestamp::from_utc(burst.server.state.clock.to_utc(burst.requests[i].stamp.time));
         EXPECT_LE(burst.header(i).receive.bits() - expected.bits() + 4, 8U) << i;
     }
+}
+
+TEST(ResponderBurst, Responder_AsksForNoStampWhereThereAreNone) {
+    BurstServer burst;
+    burst.server.responder.expect_stamps(false);
+    NtpHeader header = Server::client_header();
+    header.origin = NtpTimestamp::from_bits(0x101);
+    burst.add(Server::request(header), at_ns(0), 0x0A000001U);
+    burst.answer(false, at_ns(0));
+    EXPECT_FALSE(burst.replies[0].wants_stamp());
+    EXPECT_EQ(burst.server.store.held().count, 1U) << "interleaved all the same";
+}
+
+/// Finds races when it runs under ThreadSanitizer; small tables, so that workers meet.
+TEST(ResponderBurst, Responder_SharesLogAndStoreWithOthers) {
+    ClientLogConfig config;
+    config.memory_limit = 64 * 120;
+    config.limits[0] = {true, -10, 255, 2, 0};
+    ClientLog log(config, 1);
+    TimestampStore store(config.capacity());
+    Server settings;
+    ServerTables tables;
+    tables.access = AccessIndex(settings.access);
+    constexpr std::uint64_t kBursts = 300;
+    std::array<std::uint64_t, 2> replies{};
+    const auto serve = [&](std::size_t worker) {
+        SeededRandom random(worker);
+        Responder responder(log, store, random);
+        ReplyArray answers(Responder::kMaxBurst);
+        std::array<Drop, Responder::kMaxBurst> verdicts{};
+        std::array<std::vector<std::uint8_t>, Responder::kMaxBurst> packets;
+        std::array<RxDatagram, Responder::kMaxBurst> requests;
+        NtpTimestamp last;
+        for (std::uint64_t b = 0; b < kBursts; ++b) {
+            const auto ns = static_cast<std::int64_t>(b * 1'000'000);
+            for (std::size_t i = 0; i < requests.size(); ++i) {
+                NtpHeader header = Server::client_header(random.next());
+                header.origin = i % 2 == 0 ? last : NtpTimestamp::from_bits(random.next());
+                packets[i] = Server::request(header);
+                requests[i].payload = packets[i];
+                requests[i].remote = {IpAddress::v4(static_cast<std::uint32_t>(i * 7 + b % 9)), 1};
+                requests[i].stamp.time = at_ns(ns);
+            }
+            responder.prepare_burst(requests, settings.state, tables, answers.all(), verdicts);
+            responder.finish_burst(answers.all(), verdicts, at_ns(ns + 1000));
+            last = NtpTimestamp::from_bits(answers[0].cookie());
+            TxStampReport report;
+            report.cookie = last.bits();
+            report.stamp = {at_ns(ns + 3000), TimestampSource::Kernel};
+            responder.on_transmit_stamp(report);
+        }
+        replies[worker] = responder.counters().replies.get();
+    };
+    std::thread other(serve, 1);
+    serve(0);
+    for (std::size_t i = 0; i < log.index_count(); ++i) log.report(i, 0, true, at_ns(0));
+    SeededRandom random(9);
+    log.account(Service::Command, ip("192.0.2.1"), at_ns(0), random);
+    store.held();
+    other.join();
+    EXPECT_GT(replies[0], kBursts * Responder::kMaxBurst / 2);
+    EXPECT_GT(replies[1], kBursts * Responder::kMaxBurst / 2);
 }
 
 TEST(ResponderBurst, Responder_AcceptsAnEmptyBurst) {
