@@ -123,8 +123,8 @@ public:
     void finish_burst(std::span<Reply> replies, std::span<const Drop> verdicts,
                       SystemTime now) noexcept;
 
-    /// Whether the port can report transmit stamps at all (at first: yes). Without, no reply asks for one
-    /// and nothing is remembered of it.
+    /// Whether the port can report transmit stamps at all (at first: yes). Without, no reply asks for
+    /// one, and nothing is remembered of it.
     void expect_stamps(bool expected) noexcept { expect_stamps_ = expected; }
 
     /// A report of the port for a reply of this responder.
@@ -227,8 +227,8 @@ private:
     std::uint64_t random_bits(int count) noexcept;
     Drop count(Drop reason) noexcept;
 
-    /// Replies whose stamp is awaited: how to convert it, and the reading of the clock that it tells the
-    /// delay from. A later reply may take the slot; the stamp is lost then.
+    /// Replies whose stamp is awaited: how to convert it, and the reading of the clock that it tells
+    /// the delay from. A later reply may take the slot; the stamp is lost then.
     struct Awaited {
         std::uint64_t cookie = 0;
         SystemTime read_at;
