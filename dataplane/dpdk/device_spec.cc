@@ -44,13 +44,14 @@ Result<DeviceSpec, std::string> xdp_socket(const DataplanePortConfig& port,
     spec.interface = interface;
     spec.name = fmt::format("net_af_xdp{}", options.number);
     spec.arguments = fmt::format("iface={},start_queue=0,queue_count={}", interface, port.queues);
-    if (port.mode == DataplaneMode::Exclusive) return spec;
     if (options.xdp_program.empty()) {
+        if (port.mode == DataplaneMode::Exclusive) return spec;
         return Unexpected(fmt::format(
             "{}: sharing the interface needs the XDP program ntp_only.bpf.o, which was not built "
             "(clang with the bpf target was missing); use mode exclusive or af_packet",
             port.device));
     }
+    spec.own_program = true;
     spec.arguments += ",xdp_prog=" + options.xdp_program;
     return spec;
 }

@@ -23,6 +23,7 @@ struct DeviceSpec {
     std::string name;          ///< as DPDK knows it: "net_af_xdp0", "0000:03:00.0"
     std::string arguments;     ///< devargs after the name, without the leading comma
     std::string interface;     ///< the kernel's, for AfPacket and AfXdp; else empty
+    bool own_program = false;  ///< of AfXdp: ours, not the library's that takes everything
     unsigned packet_ring = 0;  ///< frames in each ring of AfPacket
     DataplaneMode mode = DataplaneMode::Exclusive;  ///< never Automatic
 };

@@ -80,7 +80,7 @@ SysResult<std::unique_ptr<DpdkPort>> DpdkPort::open(const DataplanePortConfig& c
     if (auto error = port->start_workers()) return Unexpected(std::move(*error));
     if (XdpControl* xdp = port->nic_->xdp(); xdp != nullptr) {
         xdp->set_ntp_port(resources.config.ntp_port);
-        xdp->set_taking(true);
+        port->nic_->set_taking(true);
     }
     return port;
 }

@@ -1,3 +1,8 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dataplane/capture/capture_tap.h"
 #include "dataplane/dpdk/cycle_counter.h"
 #include "dataplane/dpdk/dpdk_port.h"
 
@@ -95,6 +100,11 @@ DataplaneWorkerReport DpdkPort::report(const WorkerThread& thread, unsigned queu
     return report;
 }
 
-void DpdkPort::attach(CaptureTaps&) {}
+void DpdkPort::attach(CaptureTaps& taps) {
+    for (unsigned queue = 0; queue < workers_.size(); ++queue) {
+        workers_[queue].worker->set_tap(taps.tap(fmt::format("{}/{}", config_.device, queue),
+                                                 nic_->driver(), CaptureLink::Ethernet));
+    }
+}
 
 }  // namespace gnomon

@@ -6,6 +6,7 @@
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <cctype>
 #include <csignal>
@@ -113,6 +114,8 @@ SysResult<std::unique_ptr<Eal>> Eal::start(const std::vector<std::string>& argum
         return Unexpected(SysError{what, code});
     }
     eal->started_ = true;
+    // Made though nothing is shared, and empty; nobody would remove it after a crash.
+    rmdir(rte_eal_get_runtime_dir());
     return eal;
 }
 

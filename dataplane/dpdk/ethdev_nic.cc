@@ -90,7 +90,7 @@ SysResult<std::unique_ptr<EthdevNic>> EthdevNic::open(const DeviceSpec& spec,
         return explained(*nic->failed("does not start", code));
     }
     nic->started_ = true;
-    if (spec.kind == DeviceKind::AfXdp && spec.mode == DataplaneMode::Shared) {
+    if (spec.kind == DeviceKind::AfXdp && spec.own_program) {
         auto xdp = XdpControl::open(nic->interface_index_);
         if (!xdp) return Unexpected(*nic->failed(xdp.error().what.c_str(), xdp.error().code));
         nic->xdp_ = std::move(*xdp);
@@ -344,7 +344,7 @@ bool EthdevNic::lost() noexcept {
 std::size_t EthdevNic::free_buffers() noexcept { return rte_mempool_avail_count(pool_); }
 
 void EthdevNic::set_taking(bool taking) noexcept {
-    if (xdp_ != nullptr) xdp_->set_taking(taking);
+    if (xdp_ != nullptr) xdp_->set_taking(taking, spec_.mode == DataplaneMode::Exclusive);
 }
 
 std::optional<std::int64_t> EthdevNic::read_clock() noexcept {

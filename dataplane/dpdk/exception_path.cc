@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "dataplane/dpdk/interface.h"
+#include "dataplane/dpdk/partial_checksum.h"
 
 namespace gnomon {
 
@@ -97,6 +98,7 @@ void ExceptionPath::pop() noexcept { up_.pop(); }
 bool ExceptionPath::write_frames() noexcept {
     bool any = false;
     while (Slot* slot = down_.front()) {
+        complete_partial_checksum(std::span(slot->bytes).first(slot->size));
         // A tap that does not take a frame is down or full: as on a wire, the frame is lost.
         [[maybe_unused]] const ssize_t written = write(tap_, slot->bytes.data(), slot->size);
         down_.pop();

@@ -82,6 +82,11 @@ bool QueueWorker::turn() noexcept {
     } else {
         // Whoever was interrupted in the call saw the ring after that.
         stamp_burst(count, received - polled > kInterrupted ? received : polled, received, line);
+        if (CaptureTap* tap = open_tap(); tap != nullptr) {
+            for (const Frame& frame : std::span(frames_).first(count)) {
+                tap->offer({frame.data, frame.length}, frame.stamp, CaptureDirection::In);
+            }
+        }
         server_.receive(std::span(frames_).first(count), context_.state.load(), *tables);
         const std::size_t answers = sort_burst(count);
         const std::uint64_t answered = read_cycles();
@@ -209,6 +214,15 @@ void QueueWorker::send_answers(std::size_t count, std::uint64_t read,
     const std::span<Frame> answers = std::span(frames_).first(count);
     finish_answers(answers, read, line);
     arm_stamps(answers, read);
+    if (CaptureTap* tap = open_tap(); tap != nullptr) {
+        // Before they are the device's; the time is the one that T3 was made of.
+        Stamp stamp;
+        stamp.time = line.to_system(read);
+        stamp.variance_s2 = line.variance_s2;
+        for (const Frame& frame : answers) {
+            tap->offer({frame.data, frame.length}, stamp, CaptureDirection::Out);
+        }
+    }
     const std::uint64_t finished = read_cycles();
     const std::size_t sent =
         nic_.send(config_.queue, answers, std::span<const NicBuffer>(buffers_).first(count));
@@ -315,6 +329,11 @@ void QueueWorker::send_outgoing(const OutgoingFrame& outgoing, const CounterLine
         outgoing.want_stamp && nic_.capabilities().transmit_stamps == TransmitStamping::Burst;
     if (stamped) nic_.arm_transmit_stamp(config_.queue, buffer);
     const std::uint64_t before = read_cycles();
+    if (CaptureTap* tap = open_tap(); tap != nullptr) {
+        Stamp stamp;
+        stamp.time = line.to_system(before);
+        tap->offer({frame.data, frame.length}, stamp, CaptureDirection::Out);
+    }
     if (nic_.send(config_.queue, {&frame, 1}, {&buffer, 1}) != 1) {
         nic_.release(buffer);
         counters_.tx_failed.add();

@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/capture/capture_tap.h"
 #include "dataplane/dpdk/exception_path.h"
 #include "dataplane/dpdk/nic_device.h"
 #include "dataplane/dpdk/receive_clock.h"
@@ -92,6 +93,8 @@ public:
     WorkerRings& rings() noexcept { return rings_; }
     const WorkerCounters& counters() const noexcept { return counters_; }
     const FrameServer& server() const noexcept { return server_; }
+    /// From now on received and sent frames are shown to the tap, which outlives the worker.
+    void set_tap(CaptureTap& tap) noexcept { tap_.store(&tap, std::memory_order_release); }
     /// A router asked for group memberships since the last call.
     bool take_membership_query() noexcept { return announce_.exchange(false); }
 
@@ -118,6 +121,10 @@ private:
     void forward_stamp(const OutgoingFrame& outgoing, const Stamp& stamp) noexcept;
     void push_forwarded() noexcept;
     void pass_sightings() noexcept;
+    CaptureTap* open_tap() const noexcept {
+        CaptureTap* tap = tap_.load(std::memory_order_acquire);
+        return tap != nullptr && tap->active() ? tap : nullptr;
+    }
 
     QueueWorkerConfig config_;
     NicDevice& nic_;
@@ -137,6 +144,7 @@ private:
     std::uint64_t armed_cookie_ = 0;
     std::atomic<bool> taking_{true};
     std::atomic<bool> announce_{false};
+    std::atomic<CaptureTap*> tap_{nullptr};
     std::array<Frame, FrameServer::kMaxBurst> frames_;
     std::array<NicBuffer, FrameServer::kMaxBurst> buffers_;
 };

@@ -104,15 +104,16 @@ SysResult<std::unique_ptr<XdpControl>> XdpControl::open(int interface_index) {
 
 XdpControl::~XdpControl() {
     if (control_ != nullptr) {
-        set_taking(false);
+        set_taking(false, false);
         munmap(control_, mapped_);
     }
     if (link_ >= 0) close(link_);
     if (program_ >= 0) close(program_);
 }
 
-void XdpControl::set_taking(bool taking) noexcept {
-    std::atomic_ref(control_->taking).store(taking ? 1 : 0, std::memory_order_relaxed);
+void XdpControl::set_taking(bool taking, bool all) noexcept {
+    const __u32 what = !taking ? GNOMON_XDP_NONE : all ? GNOMON_XDP_ALL : GNOMON_XDP_NTP;
+    std::atomic_ref(control_->taking).store(what, std::memory_order_relaxed);
 }
 
 void XdpControl::set_ntp_port(std::uint16_t port) noexcept {

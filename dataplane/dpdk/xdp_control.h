@@ -22,8 +22,8 @@ public:
     XdpControl(const XdpControl&) = delete;
     XdpControl& operator=(const XdpControl&) = delete;
 
-    /// Nothing is redirected before the first call with true.
-    void set_taking(bool taking) noexcept;
+    /// Nothing is redirected before the first call with true. `all`: every frame, not only NTP.
+    void set_taking(bool taking, bool all) noexcept;
     void set_ntp_port(std::uint16_t port) noexcept;
     void set_listened(std::uint16_t port, bool listened) noexcept;
 

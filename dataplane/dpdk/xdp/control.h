@@ -7,8 +7,12 @@
 #define GNOMON_XDP_PORT_WORDS 1024
 #define GNOMON_XDP_MAGIC 0x676e6f6d6f6e7473ULL  // "gnomonts"
 
+#define GNOMON_XDP_NONE 0
+#define GNOMON_XDP_NTP 1
+#define GNOMON_XDP_ALL 2
+
 struct gnomon_xdp_control {
-    __u32 taking;    // 0: everything is the kernel's
+    __u32 taking;    // one of the above; at first everything is the kernel's
     __u32 ntp_port;  // 0: none
     __u64 listened[GNOMON_XDP_PORT_WORDS];  // a bit per port
 };

@@ -2,7 +2,7 @@
 //
 // Only UDP to the server's port, or to a port that the dataplane listens on, over IPv4 without options
 // and not fragmented, or IPv6 without extension headers, behind up to two VLAN tags. What the program
-// does not recognise the kernel's sockets serve. So do they when the process has died: the map of
+// does not recognise the kernel's sockets serve. An exclusive port takes every frame. So do they when the process has died: the map of
 // sockets is empty then, and the redirection falls back to XDP_PASS; and when the dataplane has put
 // `taking` back to zero.
 //
@@ -68,6 +68,10 @@ int ntp_only(struct xdp_md* context) {
 
     if (!control.taking || (void*)(ethernet + 1) > end) return XDP_PASS;
     type = ethernet->h_proto;
+    if (control.taking == GNOMON_XDP_ALL) {
+        stamp(context);
+        return bpf_redirect_map(&xsks_map, context->rx_queue_index, XDP_PASS);
+    }
     at = ethernet + 1;
 #pragma unroll
     for (i = 0; i < MAX_TAGS; ++i) {

@@ -45,13 +45,15 @@ TEST(DeviceSpec, SharedXdp_NeedsTheProgram) {
               "iface=eth1,start_queue=0,queue_count=1,xdp_prog=/lib/ntp_only.bpf.o");
 }
 
-TEST(DeviceSpec, ExclusiveXdp_TakesEverythingByTheDefaultProgram) {
+TEST(DeviceSpec, ExclusiveXdp_CanDoWithoutTheProgram) {
     DataplanePortConfig port = port_of("af_xdp:eth1");
     port.mode = DataplaneMode::Exclusive;
     const auto spec = parse_device(port, DeviceOptions());
     ASSERT_TRUE(spec);
     EXPECT_EQ(spec->mode, DataplaneMode::Exclusive);
     EXPECT_EQ(spec->arguments.find("xdp_prog"), std::string::npos);
+    EXPECT_FALSE(spec->own_program);
+    EXPECT_TRUE(parse_device(port, with_program())->own_program) << "for the kernel's stamps";
 }
 
 TEST(DeviceSpec, PciAddress_IsExclusiveAndHasItsDomain) {
