@@ -103,7 +103,9 @@ Response asset_response(const Asset& asset, const Request& request) {
 /// somebody else's says so here.
 bool is_own_host(std::string_view host, const std::vector<std::string>& names) {
     if (!host.empty() && host[0] == '[') {
-        host = host.substr(1, host.find(']') - 1);
+        const std::size_t end = host.find(']');
+        if (end == std::string_view::npos) return false;
+        host = host.substr(1, end - 1);
     } else {
         host = host.substr(0, host.find(':'));
     }

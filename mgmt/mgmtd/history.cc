@@ -293,7 +293,7 @@ void History::Impl::trim() {
                      "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?");
     events.bind(1, kKeptEvents).run();
     // Some room is left, so that writing does not meet the limit.
-    const auto wanted = static_cast<std::int64_t>(max_bytes) / kPageSize * 9 / 10;
+    const auto wanted = static_cast<std::int64_t>(max_bytes) / kPageSize * 3 / 4;
     Statement oldest(database.get(),
                      "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE tier = ?"
                      " ORDER BY start LIMIT 5000)");
