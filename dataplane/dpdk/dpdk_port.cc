@@ -64,6 +64,9 @@ SysResult<std::unique_ptr<DpdkPort>> DpdkPort::open(const DataplanePortConfig& c
         table.gateways = config.gateways;
         port->neighbours_.emplace(std::move(table));
     }
+    if (spec.mode == DataplaneMode::Shared && port->nic_->interface_index() != 0) {
+        port->routes_ = std::make_unique<KernelRoutes>(port->nic_->interface_index());
+    }
     const FrameServerConfig server = port->server_config(resources);
     for (unsigned queue = 0; queue < config.queues; ++queue) {
         QueueWorkerConfig worker;
@@ -162,6 +165,7 @@ PortHealth DpdkPort::check(MonoTime now) {
     link_up_ = link.up;
     announce(now);
     ask_neighbours(now);
+    if (routes_) routes_->refresh(now);
     if (measured_.is_zero() || now - measured_ >= Duration::from_s(1)) {
         measure_load();
         measured_ = now;
@@ -242,27 +246,39 @@ std::size_t DpdkPort::take_forwarded(std::span<Forwarded> out) {
 }
 
 bool DpdkPort::reaches(const IpAddress& remote) const {
-    return neighbours_ && neighbours_->route(remote).has_value();
+    if (neighbours_) return neighbours_->route(remote).has_value();
+    return routes_ && routes_->find(remote).has_value();
+}
+
+std::optional<DpdkPort::Way> DpdkPort::way_to(const IpAddress& destination) {
+    if (neighbours_) {
+        const auto resolution = neighbours_->resolve(destination, now_);
+        if (resolution.state == NeighbourTable::State::Known) {
+            return Way{resolution.route, resolution.mac};
+        }
+        ask_neighbours(now_);
+    } else if (routes_) {
+        const auto path = routes_->find(destination);
+        if (path && path->mac) return Way{{path->source, 0, path->next_hop}, *path->mac};
+    }
+    return std::nullopt;
 }
 
 bool DpdkPort::send(const TxDatagram& datagram, std::uint16_t local_port) {
-    if (health() != PortHealth::Healthy || !neighbours_) return false;
-    const auto resolution = neighbours_->resolve(datagram.remote.ip, now_);
-    if (resolution.state != NeighbourTable::State::Known) {
-        ask_neighbours(now_);
-        return false;
-    }
+    if (health() != PortHealth::Healthy) return false;
+    const std::optional<Way> way = way_to(datagram.remote.ip);
+    if (!way) return false;
     auto& ring = workers_[0].worker->rings().outgoing;
     OutgoingFrame* slot = ring.begin_push();
     const CounterLine line = context_.line.load();
     if (slot == nullptr || !line.is_valid()) return false;
-    NeighbourRoute route = resolution.route;
+    NeighbourRoute route = way->route;
     if (datagram.local.is_ip() && !datagram.local.is_any()) route.source = datagram.local;
     // The reading belongs right before the frame is built: it is what T1 says until the stamp comes.
     if (datagram.finisher != nullptr) {
         datagram.finisher->finish(line.to_system(read_cycles()), 0);
     }
-    slot->size = build_datagram_frame(route, nic_->mac(), resolution.mac, local_port, dscp_,
+    slot->size = build_datagram_frame(route, nic_->mac(), way->mac, local_port, dscp_,
                                       datagram.remote, datagram.payload, slot->bytes);
     if (slot->size == 0) return false;
     const bool is_ipv6 = datagram.remote.ip.family() == IpAddress::Family::V6;

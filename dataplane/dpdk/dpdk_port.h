@@ -13,6 +13,7 @@
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/ethdev_nic.h"
 #include "dataplane/dpdk/exception_path.h"
+#include "dataplane/dpdk/kernel_routes.h"
 #include "dataplane/dpdk/port_supervisor.h"
 #include "dataplane/dpdk/queue_worker.h"
 #include "dataplane/frame/neighbour_table.h"
@@ -71,6 +72,11 @@ private:
     FrameServerConfig server_config(const DpdkPortResources& resources) const;
     std::optional<SysError> start_workers();
     void run(WorkerThread& thread, unsigned queue) noexcept;
+    struct Way {
+        NeighbourRoute route;
+        MacAddress mac{};
+    };
+    std::optional<Way> way_to(const IpAddress& destination);
     void announce(MonoTime now);
     void ask_neighbours(MonoTime now);
     bool push(std::span<const std::uint8_t> frame);
@@ -85,7 +91,8 @@ private:
     std::unique_ptr<EthdevNic> nic_;
     SeqLock<CounterLine> nic_line_;
     std::unique_ptr<ExceptionPath> exception_;
-    std::optional<NeighbourTable> neighbours_;
+    std::optional<NeighbourTable> neighbours_;  ///< exclusive ports
+    std::unique_ptr<KernelRoutes> routes_;      ///< shared ones over a kernel interface
     std::vector<WorkerThread> workers_;
     std::atomic<bool> stop_{false};
     PortSupervisor supervisor_;

@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <time.h>
 
+#include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -124,7 +126,47 @@ void print(const DataplanePortReport& report) {
     }
 }
 
-int serve(const DataplaneModule& module, const DataplaneConfig& config, double seconds) {
+/// A request of ours; the transmit field carries the time of the finisher.
+class OwnRequest final : public TxFinisher {
+public:
+    void send(PolledDataplane& dataplane, const IpAddress& to) {
+        bytes_.fill(0);
+        bytes_[0] = 0x23;
+        TxDatagram datagram;
+        datagram.payload = bytes_;
+        datagram.remote = {to, 123};
+        datagram.want_stamp = true;
+        datagram.cookie = ++cookie_;
+        datagram.finisher = this;
+        const bool reached = dataplane.reaches(to);
+        const bool sent = dataplane.send(datagram, kOwnPort);
+        if (!sent) std::printf("own request: reaches %d, not sent\n", reached);
+    }
+    void finish(SystemTime now, std::size_t) noexcept override { finished_ = now; }
+    void take(PolledDataplane& dataplane) const {
+        static Forwarded forwarded[8];
+        const std::size_t count = dataplane.take_forwarded(forwarded);
+        for (std::size_t i = 0; i < count; ++i) {
+            const bool stamp = forwarded[i].kind == Forwarded::Kind::TransmitStamp;
+            const Stamp& time = stamp ? forwarded[i].report.stamp : forwarded[i].datagram.stamp;
+            std::printf("%s cookie %llu port %u size %zu source %d after T1 %lld ns sd %.0f ns\n",
+                        stamp ? "left" : "came",
+                        static_cast<unsigned long long>(forwarded[i].report.cookie),
+                        forwarded[i].local_port, forwarded[i].size, static_cast<int>(time.source),
+                        static_cast<long long>((time.time - finished_).ns()),
+                        std::sqrt(time.variance_s2) * 1e9);
+        }
+    }
+    static constexpr std::uint16_t kOwnPort = 41234;
+
+private:
+    std::array<std::uint8_t, 48> bytes_{};
+    std::uint64_t cookie_ = 0;
+    SystemTime finished_;
+};
+
+int serve(const DataplaneModule& module, const DataplaneConfig& config, double seconds,
+          const IpAddress& ask) {
     StandardRandom random;
     ClientLogConfig log_config;
     log_config.memory_limit = 16U << 20;
@@ -148,6 +190,9 @@ int serve(const DataplaneModule& module, const DataplaneConfig& config, double s
     CounterEstimator estimator;
     std::vector<PortHealth> health(dataplane.port_count(), PortHealth::Starting);
     PortHealth shown = PortHealth::Lost;
+    OwnRequest own;
+    dataplane.listen(OwnRequest::kOwnPort);
+    int round = 0;
     while (static_cast<double>(now_ns(CLOCK_MONOTONIC) - begin) * 1e-9 < seconds) {
         estimator.add(read_clock());
         if (estimator.line().is_valid()) dataplane.publish(estimator.line());
@@ -162,6 +207,10 @@ int serve(const DataplaneModule& module, const DataplaneConfig& config, double s
             shown = health[0];
             std::printf("health %s\n", to_string(shown));
             std::fflush(stdout);
+        }
+        own.take(dataplane);
+        if (ask.is_ip() && shown == PortHealth::Healthy && ++round % 25 == 0) {
+            own.send(dataplane, ask);
         }
         poll(nullptr, 0, 20);
     }
@@ -189,11 +238,16 @@ int main(int argc, char** argv) {
     DataplaneConfig config;
     config.ports.emplace_back();
     config.ports[0].device = argv[3];
+    IpAddress ask;
     for (int i = 4; i < argc; ++i) {
+        if (std::string_view(argv[i]).substr(0, 4) == "ask=") {
+            ask = IpAddress::parse(argv[i] + 4).value_or(IpAddress());
+            continue;
+        }
         if (!set_option(config, argv[i])) {
             std::fprintf(stderr, "unknown option %s\n", argv[i]);
             return 2;
         }
     }
-    return serve(*module, config, std::atof(argv[2]));
+    return serve(*module, config, std::atof(argv[2]), ask);
 }
