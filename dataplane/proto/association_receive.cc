@@ -283,6 +283,10 @@ void Association::measure(const LocalView& local, Reply& reply) {
     ReplyRecord& record = reply.record;
     record.peer_delay_s = std::max(std::fabs(m.peer_delay_s()), precision_s);
     apply_network_correction(reply, exchange, precision_s);
+    // What the stamps of two clocks leave of a short way can be less than nothing.
+    const Duration missing = Duration::from_seconds(record.peer_delay_s - m.peer_delay_s());
+    m.forward += missing / 2;
+    m.backward += missing / 2;
     record.at = m.at;
     record.offset_s = m.offset_s();
     record.peer_dispersion_s = m.peer_dispersion_s;

@@ -170,6 +170,7 @@ public:
     void operator()(const KodOutput&) { ++kods; }
     void operator()(const OnlineOutput& output) { online_changes.push_back(output.online); }
     void operator()(const ReplyOutput& output) { replies.push_back(output.record); }
+    void operator()(const MeshOutput& output) { mesh_rows.push_back(output.row); }
 
     AssociationConfig config;
     SeededRandom random;
@@ -192,6 +193,7 @@ public:
     std::uint64_t cookie = 0;
     bool fresh_port = false;
     std::vector<MeasurementOutput> measurements;
+    std::vector<MeshRow> mesh_rows;
     std::vector<ReplyRecord> replies;
     std::vector<StatusOutput> statuses;
     std::vector<bool> online_changes;

@@ -75,6 +75,22 @@ TEST(Association, GoodReplyBecomesAMeasurement) {
     EXPECT_NEAR(report.reply.response_time_s, 1e-5, 1e-8);
 }
 
+TEST(Association, NoMeasurementHasANegativeDelay) {
+    // A server that predicts when its reply leaves is sometimes late with it.
+    for (const double delay_s : {-3e-7, -2e-9, 0.0, 1e-9}) {
+        AssociationBench bench;
+        bench.offset_s = 0.25;
+        bench.delay_s = delay_s;
+        bench.start();
+        bench.exchange();
+        ASSERT_EQ(bench.measurements.size(), 1U) << delay_s;
+        const Measurement& m = bench.measurements[0].measurement;
+        EXPECT_GE(m.peer_delay_s(), 1e-7) << "the clocks' precision";
+        EXPECT_GT(m.root_distance_s(), 0.0);
+        EXPECT_NEAR(m.offset_s(), 0.25, 2e-9);
+    }
+}
+
 TEST(Association, AddsTheConfiguredOffset) {
     AssociationConfig config;
     config.offset_s = 0.5;
