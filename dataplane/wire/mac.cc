@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
+#include <nettle/aes.h>
 #include <nettle/cmac.h>
 #include <nettle/md5.h>
 #include <nettle/memops.h>
@@ -53,20 +55,26 @@ const TypeRow& row_of(KeyType type) noexcept {
 
 bool is_cipher(KeyType type) noexcept { return type == KeyType::Aes128 || type == KeyType::Aes256; }
 
-void hash_key_and_data(const nettle_hash& hash, std::span<const std::uint8_t> key,
-                       std::span<const std::uint8_t> data, std::uint8_t* out) noexcept {
-    // Large enough for every hash of the table; Nettle's contexts are plain memory.
-    alignas(std::max_align_t) std::array<unsigned char, 512> context;
-    GNOMON_ASSERT(hash.context_size <= context.size());
-    hash.init(context.data());
-    hash.update(context.data(), key.size(), key.data());
-    hash.update(context.data(), data.size(), data.data());
-    hash.digest(context.data(), hash.digest_size, out);
-    std::memset(context.data(), 0, context.size());
+/// `Context`: of CMAC with a cipher. Nothing of the prepared one changes but the small running part,
+/// of which each digest has its own.
+template <typename Context>
+void cmac(const unsigned char* prepared, nettle_cipher_func* encrypt,
+          std::span<const std::uint8_t> data, std::uint8_t* out) noexcept {
+    const auto* context = reinterpret_cast<const Context*>(prepared);
+    cmac128_ctx running = context->ctx;
+    cmac128_update(&running, &context->cipher, encrypt, data.size(), data.data());
+    cmac128_digest(&running, &context->key, &context->cipher, encrypt, CMAC128_DIGEST_SIZE, out);
+}
+
+void encrypt_aes128(const void* key, std::size_t size, std::uint8_t* to, const std::uint8_t* from) {
+    aes128_encrypt(static_cast<const aes128_ctx*>(key), size, to, from);
+}
+void encrypt_aes256(const void* key, std::size_t size, std::uint8_t* to, const std::uint8_t* from) {
+    aes256_encrypt(static_cast<const aes256_ctx*>(key), size, to, from);
 }
 
 std::size_t digest_size_on_wire(const SymmetricKey& key, std::uint8_t version) noexcept {
-    const std::size_t whole = digest_size(key.type());
+    const std::size_t whole = key.digest_size();
     return version == 4 ? std::min(whole, kMaxV4DigestOnWire) : whole;
 }
 
@@ -95,27 +103,40 @@ std::size_t required_key_size(KeyType type) noexcept {
 }
 
 SymmetricKey::SymmetricKey(std::uint32_t id, KeyType type, std::span<const std::uint8_t> secret)
-    : id_(id), type_(type), secret_(secret.begin(), secret.end()) {
+    : id_(id),
+      type_(type),
+      secret_(secret.begin(), secret.end()),
+      digest_size_(gnomon::digest_size(type)),
+      hash_(is_cipher(type) ? nullptr : row_of(type).hash) {
     GNOMON_ASSERT(is_supported(type));
     GNOMON_ASSERT(!is_cipher(type) || secret.size() == required_key_size(type));
+    static_assert(sizeof(cmac_aes256_ctx) <= sizeof(prepared_));
+    if (type == KeyType::Aes128) {
+        cmac_aes128_set_key(new (prepared_.data()) cmac_aes128_ctx, secret_.data());
+    } else if (type == KeyType::Aes256) {
+        cmac_aes256_set_key(new (prepared_.data()) cmac_aes256_ctx, secret_.data());
+    } else {
+        GNOMON_ASSERT(hash_->context_size <= prepared_.size());
+        hash_->init(prepared_.data());
+        hash_->update(prepared_.data(), secret_.size(), secret_.data());
+    }
 }
 
 std::size_t SymmetricKey::digest(std::span<const std::uint8_t> data,
                                  std::span<std::uint8_t, kMaxDigestSize> out) const noexcept {
-    if (type_ == KeyType::Aes128) {
-        cmac_aes128_ctx context;
-        cmac_aes128_set_key(&context, secret_.data());
-        cmac_aes128_update(&context, data.size(), data.data());
-        cmac_aes128_digest(&context, CMAC128_DIGEST_SIZE, out.data());
-    } else if (type_ == KeyType::Aes256) {
-        cmac_aes256_ctx context;
-        cmac_aes256_set_key(&context, secret_.data());
-        cmac_aes256_update(&context, data.size(), data.data());
-        cmac_aes256_digest(&context, CMAC128_DIGEST_SIZE, out.data());
-    } else {
-        hash_key_and_data(*row_of(type_).hash, secret_, data, out.data());
+    if (hash_ == nullptr) {
+        type_ == KeyType::Aes128
+            ? cmac<cmac_aes128_ctx>(prepared_.data(), encrypt_aes128, data, out.data())
+            : cmac<cmac_aes256_ctx>(prepared_.data(), encrypt_aes256, data, out.data());
+        return digest_size_;
     }
-    return digest_size(type_);
+    // Nettle's contexts are plain memory.
+    alignas(16) std::array<unsigned char, sizeof(prepared_)> context;
+    std::memcpy(context.data(), prepared_.data(), hash_->context_size);
+    hash_->update(context.data(), data.size(), data.data());
+    hash_->digest(context.data(), hash_->digest_size, out.data());
+    explicit_bzero(context.data(), hash_->context_size);
+    return digest_size_;
 }
 
 KeyTable::KeyTable(std::vector<SymmetricKey> keys) : keys_(std::move(keys)) {

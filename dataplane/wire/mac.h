@@ -16,6 +16,8 @@
 
 #include "dataplane/wire/ntp_packet.h"
 
+struct nettle_hash;
+
 namespace gnomon {
 
 /// The numbers are those of the `authdata` report on the command protocol.
@@ -58,6 +60,8 @@ public:
     /// At least 80 bits.
     bool is_long_enough() const noexcept { return secret_.size() >= 10; }
 
+    /// Length of the untruncated digest in bytes.
+    std::size_t digest_size() const noexcept { return digest_size_; }
     /// The untruncated digest; returns its length.
     std::size_t digest(std::span<const std::uint8_t> data,
                        std::span<std::uint8_t, kMaxDigestSize> out) const noexcept;
@@ -66,6 +70,11 @@ private:
     std::uint32_t id_;
     KeyType type_;
     std::vector<std::uint8_t> secret_;
+    std::size_t digest_size_;
+    const nettle_hash* hash_;  ///< null for ciphers
+    /// Nettle's context as it is when the key has gone in: a hash that has taken the secret, a cipher
+    /// with its schedule. Every digest starts from here.
+    alignas(16) std::array<unsigned char, 512> prepared_{};
 };
 
 class KeyTable {
