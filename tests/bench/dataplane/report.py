@@ -165,9 +165,9 @@ def targets(figures, in_memory):
     """Each target: what it says, what was measured, whether it is met (None: not measured)."""
     found = []
 
-    def at_least(words, value, wanted, limited=False):
+    def at_least(words, value, wanted, limited=False, form=times):
         met = None if value is None else value >= wanted or (None if limited else False)
-        found.append((words, times(value) + (" (generator)" if limited else ""), f"≥ {wanted:g}", met))
+        found.append((words, form(value) + (" (generator)" if limited else ""), f"≥ {wanted:g}" if form is times else f"≥ {100 * wanted:g} %", met))
 
     for key, words in RPS:
         for s in ("af_packet", "af_xdp"):
@@ -181,7 +181,8 @@ def targets(figures, in_memory):
              figures.ratio("sockets", "chronyd", "flat_rps_off", "per_cpu_s"), 1.3)
     for s in COLUMNS[1:]:
         at_least(f"{NAMES[s]}, many clients: eligible answers interleaved, paced",
-                 figures.median("many", s, "paced_share"), 0.9995)
+                 figures.median("many", s, "paced_share"), 0.9995,
+                 form=lambda value: "–" if value is None else f"{100 * value:.2f} %")
         at_least(f"{NAMES[s]}, many clients: interleaved rate beside basic",
                  figures.median("many", s, "of_basic"), 0.8)
     for s in COLUMNS[1:]:
@@ -209,7 +210,7 @@ Made by `scripts/bench dataplane`; figures are for people, no test depends on th
   this benchmark's own; with other work on the cores absolute figures say little.
 - chronyd {c['chronyd']} as Debian builds it. All servers: `allow`, `local stratum 1`, a key file, all else
   default, the client log too; gnomond with `serverthreads 1`, its dataplanes by
-  `dataplane dpdk af_packet:eth0 cores 0` and `dataplane dpdk af_xdp:eth0 cores 0`, without huge pages.
+  `dataplane dpdk af_packet:eth0 cores 0 ring 4096`, the same with af_xdp, and `dataplane mbufs 32768`, no huge pages.
 - Medians of {c['rounds']} rounds. In each round every server is started, measured and stopped in turn: one that polls
   shares its core with nobody. Ratios are medians of the rounds' ratios.
 - Server on core 0, load on core 1, {c['priority']}; a veth pair between two namespaces, GRO (and with it NAPI) on at
