@@ -18,6 +18,7 @@
 #include "dataplane/port/dataplane_config.h"
 #include "dataplane/port/forwarded.h"
 #include "dataplane/port/port.h"
+#include "dataplane/proto/client_analytics.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/server_stats.h"
 #include "dataplane/proto/server_tables.h"
@@ -126,6 +127,11 @@ public:
     virtual void unlisten(std::uint16_t local_port) = 0;
 
     virtual void add_to(ServerStats& stats) const = 0;
+    /// Merges what the workers' responders saw of their clients (`Responder::set_analytics`).
+    virtual void add_to(AnalyticsSnapshot& snapshot, SystemTime now) const {
+        static_cast<void>(snapshot);
+        static_cast<void>(now);
+    }
     virtual std::vector<DataplanePortReport> report() const = 0;
 
     /// Looks after the ports; at least ten times a second. Returns the health of port i in out[i].

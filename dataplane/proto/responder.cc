@@ -107,6 +107,7 @@ void Responder::prepare_burst(std::span<const RxDatagram> requests, const Server
                   requests.size() <= verdicts.size());
     if (requests.empty()) return;
     counters_.requests.add(requests.size());
+    if (analytics_ != nullptr) describe_due(requests);
     begin_burst(requests, state);
     const Burst burst{requests, state, tables, replies, verdicts};
     // Memory works for one chunk while the processor works for another: a chunk's lines are fetched a
@@ -123,6 +124,50 @@ void Responder::prepare_burst(std::span<const RxDatagram> requests, const Server
             match(burst, chunk);
             write(burst, chunk);
         }
+    }
+    if (analytics_ != nullptr) show_due(requests, replies, verdicts);
+}
+
+/// Before anything is written, because a reply may take the place of its request. Few requests are
+/// due: they are parsed again, so that nothing need be remembered of the others.
+void Responder::describe_due(std::span<const RxDatagram> requests) noexcept {
+    const std::size_t count = requests.size();
+    due_count_ = 0;
+    for (std::size_t i = analytics_->next_due(count); i < count;
+         i += 1 + analytics_->next_due(count - i - 1)) {
+        const RxDatagram& request = requests[i];
+        if (request.payload.size() < kNtpHeaderSize) continue;
+        due_[due_count_] = static_cast<std::uint8_t>(i);
+        ObservedRequest& observed = observed_[due_count_++];
+        observed = ObservedRequest{};
+        observed.remote = request.remote;
+        observed.size = static_cast<std::uint16_t>(request.payload.size());
+        observed.version = (request.payload[0] >> 3) & 7;
+        observed.mode = static_cast<Mode>(request.payload[0] & 7);
+        observed.poll = static_cast<std::int8_t>(request.payload[2]);
+        if (parse_packet(request.payload, packet_) != Drop::None) continue;
+        observed.has_mac = packet_.has_mac;
+        for (const std::uint16_t type : kNtsFields) {
+            observed.has_nts = observed.has_nts || packet_.find(type) != nullptr;
+        }
+    }
+}
+
+void Responder::show_due(std::span<const RxDatagram> requests, std::span<const Reply> replies,
+                         std::span<const Drop> verdicts) noexcept {
+    for (std::size_t i = 0; i < due_count_; ++i) {
+        ObservedRequest& observed = observed_[i];
+        const Drop verdict = verdicts[due_[i]];
+        if (verdict == Drop::None) {
+            const Reply& reply = replies[due_[i]];
+            const auto bytes = reply.bytes();
+            observed.interleaved = reply.interleaved();
+            const bool kissed = bytes[1] == 0 && load_be32(bytes, 12) == kKissRate.value;
+            observed.outcome = kissed ? Outcome::Kissed : Outcome::Answered;
+        } else {
+            observed.outcome = verdict == Drop::RateLimited ? Outcome::Limited : Outcome::Dropped;
+        }
+        analytics_->observe(observed, requests[due_[i]].stamp.time);
     }
 }
 

@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "dataplane/port/port.h"
+#include "dataplane/proto/client_analytics.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/server_stats.h"
 #include "dataplane/proto/server_tables.h"
@@ -134,6 +135,10 @@ public:
     /// Counts a reply that the port could not send.
     void count_send_failure() noexcept;
 
+    /// Requests are shown to `analytics` from now on, which this thread alone observes with; null: to
+    /// nobody. It outlives the responder.
+    void set_analytics(ClientAnalytics* analytics) noexcept { analytics_ = analytics; }
+
     const ServerCounters& counters() const noexcept { return counters_; }
     const TransmitPredictor& predictor() const noexcept { return predictor_; }
 
@@ -209,6 +214,9 @@ private:
     void account(const Burst& burst, Chunk& chunk) noexcept;
     Drop authenticate_request(const RxDatagram& datagram, const KeyTable* keys,
                               Request& request) noexcept;
+    void describe_due(std::span<const RxDatagram> requests) noexcept;
+    void show_due(std::span<const RxDatagram> requests, std::span<const Reply> replies,
+                  std::span<const Drop> verdicts) noexcept;
     void match(const Burst& burst, Chunk& chunk) noexcept;
     void write(const Burst& burst, Chunk& chunk) noexcept;
     void refuse(const Burst& burst, const Request& request, Drop reason) noexcept {
@@ -257,6 +265,11 @@ private:
     std::uint64_t last_receive_ = 0;
     ParsedPacket packet_;
 
+    ClientAnalytics* analytics_ = nullptr;
+    // Requests of the burst that analytics want to see, and where they are in the burst.
+    std::array<ObservedRequest, kMaxBurst> observed_{};
+    std::array<std::uint8_t, kMaxBurst> due_{};
+    std::size_t due_count_ = 0;
     TransmitPredictor predictor_;
     ServerCounters counters_;
     std::array<Awaited, kAwaited> awaited_{};

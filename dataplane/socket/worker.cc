@@ -100,12 +100,14 @@ public:
           number_(number),
           random_(seed),
           responder_(*shared.log, *shared.store, random_),
+          analytics_(random_.next()),
           ring_(kForwardRing),
           received_(shared.config.receive_batch),
           reports_(shared.config.receive_batch),
           requests_(shared.config.receive_batch),
           verdicts_(shared.config.receive_batch),
           replies_(shared.config.receive_batch) {
+        responder_.set_analytics(&analytics_);
         outgoing_.reserve(shared.config.receive_batch);
     }
 
@@ -118,6 +120,7 @@ public:
         if (thread_.joinable()) thread_.join();
     }
     const ServerCounters& counters() const noexcept { return responder_.counters(); }
+    const ClientAnalytics& analytics() const noexcept { return analytics_; }
     SpscRing<Forwarded>& ring() noexcept { return ring_; }
 
 private:
@@ -135,6 +138,7 @@ private:
     unsigned number_;
     WorkerRandom random_;
     Responder responder_;
+    ClientAnalytics analytics_;
     SpscRing<Forwarded> ring_;
     std::vector<std::unique_ptr<SocketPort>> ports_;
     std::vector<RxDatagram> received_;
@@ -375,6 +379,10 @@ bool WorkerPool::send(const TxDatagram& datagram) {
 
 void WorkerPool::add_to(ServerStats& stats) const noexcept {
     for (const auto& worker : workers_) stats.add(worker->counters());
+}
+
+void WorkerPool::add_to(AnalyticsSnapshot& snapshot, SystemTime now) const {
+    for (const auto& worker : workers_) snapshot.merge(worker->analytics().snapshot(now));
 }
 
 std::size_t WorkerPool::size() const noexcept { return workers_.size(); }

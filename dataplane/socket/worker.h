@@ -17,6 +17,7 @@
 
 #include "dataplane/port/forwarded.h"
 #include "dataplane/port/port.h"
+#include "dataplane/proto/client_analytics.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/server_stats.h"
 #include "dataplane/proto/server_tables.h"
@@ -75,6 +76,8 @@ public:
 
     /// Adds what the workers counted; the shared client log and store are the caller's to add.
     void add_to(ServerStats& stats) const noexcept;
+    /// Merges what the workers saw of their clients.
+    void add_to(AnalyticsSnapshot& snapshot, SystemTime now) const;
     std::size_t size() const noexcept;
     /// The port that the workers serve on (the kernel's choice when the configuration said 0).
     std::uint16_t port() const noexcept;

@@ -29,6 +29,7 @@ std::vector<CommandEntry> report_commands();
 std::vector<CommandEntry> source_commands();
 std::vector<CommandEntry> clock_commands();
 std::vector<CommandEntry> access_commands();
+std::vector<CommandEntry> analytics_commands();
 std::vector<CommandEntry> capture_commands();
 std::vector<CommandEntry> client_commands();
 

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mgmt/cli/record.h"
 #include "mgmt/command/reports.h"
@@ -48,6 +49,15 @@ Record server_stats_record(const command::ServerStatsReport& report);
 /// `nts_ke`: the right half shows NTS-KE instead of command packets.
 Record client_record(const command::ClientAccess& client, std::string_view name, bool nts_ke,
                      int extra);
+/// What a table of top clients or of analytics is over.
+std::string top_summary(const command::TopReport& report);
+std::string top_header(int extra);
+Record top_record(const command::TopClient& client, std::string_view name, double total, int extra);
+std::string analytics_summary(const command::AnalyticsReport& report);
+inline constexpr std::string_view kAnalyticsHeader =
+    "Property     Value              Amount    Share";
+/// A record per value that occurs: requests per second, or clients for "clients-poll".
+std::vector<Record> analytics_records(const command::AnalyticsReport& report);
 Record capture_record(const command::CaptureReport& report);
 Record rtc_record(const command::RtcReport& report);
 Record smoothing_record(const command::SmoothingReport& report);

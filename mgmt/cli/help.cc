@@ -63,6 +63,8 @@ constexpr HelpLine kHelp[] = {
     {"accheck <address>", "Is this address served?"},
     {"clients [-p <packets>] [-k] [-r]", "Who asked"},
     {"serverstats", "Counters of the server"},
+    {"top [<n>]", "Who asks most, how fast and how"},
+    {"analytics", "What requests look like"},
     {"allow [<subnet>]", "Serve a subnet"},
     {"allow all [<subnet>]", "Serve a subnet and all within"},
     {"deny [<subnet>]", "Do not serve a subnet"},

@@ -74,6 +74,8 @@ Answer monitoring(const Call& call) {
         case Command::Smoothing: return answer(m.smoothing(call.now));
         case Command::ManualList: return answer(m.manual_samples());
         case Command::ClientAccesses: return answer_clients(call);
+        case Command::ClientTop: return answer(m.top_clients(call.index()));
+        case Command::Analytics: return answer(m.analytics());
         default: return answer(Status::Invalid);
     }
 }

@@ -27,6 +27,8 @@ ReportResult<ManualReport> MonitoringReports::manual_samples() { return ManualRe
 ReportResult<ClientAccessReport> MonitoringReports::clients(const ClientRange&, UtcTime) {
     return Unexpected(Status::Inactive);
 }
+ReportResult<TopReport> MonitoringReports::top_clients(std::uint32_t) { return kNoReport; }
+ReportResult<AnalyticsReport> MonitoringReports::analytics() { return kNoReport; }
 
 Status SourceCommands::add_source(const AddSourceRequest&) { return kRefused; }
 Status SourceCommands::delete_source(const IpAddress&) { return kRefused; }

@@ -48,6 +48,10 @@ public:
     /// `kMaxClientsPerReply`) with at least `range.min_hits` packets of any kind; with `range.reset`
     /// their counters restart. `Inactive` when clients are not logged.
     virtual ReportResult<ClientAccessReport> clients(const ClientRange& range, UtcTime now);
+    /// From the `first`th on the clients that ask most. The order is that of the time when `first` 0
+    /// was asked for.
+    virtual ReportResult<TopReport> top_clients(std::uint32_t first);
+    virtual ReportResult<AnalyticsReport> analytics();
 };
 
 /// NTP sources and their selection.

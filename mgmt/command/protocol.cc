@@ -84,9 +84,11 @@ constexpr CommandInfo kCommands[] = {
     {Command::CaptureStart, kLocal, 352, ReplyType::CaptureStatus},
     {Command::CaptureStop, kLocal, kEmpty, ReplyType::CaptureStatus},
     {Command::CaptureStatus, kLocal, kEmpty, ReplyType::CaptureStatus},
+    {Command::ClientTop, kOpen, kOneWord, ReplyType::ClientTop},
+    {Command::Analytics, kOpen, kEmpty, ReplyType::Analytics},
     {Command::State, kOpen, kEmpty, ReplyType::State},
 };
-static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 65);
+static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 67);
 
 constexpr auto make_index() {
     std::array<const CommandInfo*, kCommandCodes> index{};
@@ -149,6 +151,8 @@ std::size_t reply_size(std::uint16_t type) noexcept {
         case ReplyType::NtpData: return 172;
         case ReplyType::ServoData: return 408;
         case ReplyType::CaptureStatus: return 404;
+        case ReplyType::ClientTop: return 504;
+        case ReplyType::Analytics: return 396;
         case ReplyType::State: return 68;
     }
     return 0;

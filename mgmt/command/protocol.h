@@ -28,6 +28,7 @@ inline constexpr std::size_t kMaxRequestSize = 860;
 inline constexpr std::size_t kMaxReplySize = 520;
 inline constexpr std::size_t kNameSize = 256;  ///< with the terminating NUL
 inline constexpr std::size_t kMaxClientsPerReply = 8;
+inline constexpr std::size_t kMaxHeavyClientsPerReply = 8;
 inline constexpr std::size_t kMaxManualSamples = 16;
 inline constexpr std::size_t kMaxServos = 8;
 inline constexpr std::size_t kServoNameSize = 16;  ///< NUL-padded
@@ -99,6 +100,8 @@ enum class Command : std::uint16_t {
     CaptureStart = 194,
     CaptureStop = 195,
     CaptureStatus = 196,
+    ClientTop = 197,
+    Analytics = 198,
     State = 200,
 };
 inline constexpr std::size_t kCommandCodes = 201;
@@ -124,6 +127,8 @@ enum class ReplyType : std::uint16_t {
     NtpData = 26,
     ServoData = 192,
     CaptureStatus = 196,
+    ClientTop = 197,
+    Analytics = 198,
     State = 200,
 };
 

@@ -269,6 +269,61 @@ struct CaptureReport {
     std::string port;  ///< empty: all ports
 };
 
+/// A client that asks much. Rates in requests per second.
+struct TopClient {
+    IpAddress address;
+    double rate = 0.0;  ///< at most; at least rate − error, but for the noise
+    double error = 0.0;
+    double noise_sd = 0.0;  ///< of sampling
+    double kissed = 0.0;
+    double limited = 0.0;  ///< dropped by the rate limit
+    double dropped = 0.0;  ///< for other reasons
+    double abuse = 0.0;    ///< 0…100
+    std::uint8_t version = 0;
+    std::uint8_t mode = 0;
+    std::int8_t poll = 0;
+    bool has_mac = false;
+    bool has_nts = false;
+    bool interleaved = false;
+    std::uint16_t port = 0;
+};
+
+/// A page of the clients that ask most. Only the first kMaxHeavyClientsPerReply travel.
+struct TopReport {
+    std::uint32_t known = 0;     ///< clients that can be asked for
+    double window_s = 0.0;       ///< time that rates are means over
+    double total_rate = 0.0;     ///< of all clients
+    double others_rate = 0.0;    ///< the most that a client which is not known can have
+    std::uint32_t sampling = 1;  ///< one request in so many was looked at
+    std::vector<TopClient> clients;
+};
+
+/// What requests look like. Rates in requests per second; see RequestProfile
+/// (dataplane/proto/client_analytics.h) for the buckets.
+struct AnalyticsReport {
+    static constexpr std::size_t kPolls = 26;
+    static constexpr int kFirstPoll = -8;
+    static constexpr std::size_t kSizes = 8;
+
+    double window_s = 0.0;
+    std::uint32_t sampling = 1;
+    std::uint64_t observed = 0;
+    std::uint64_t skipped = 0;
+    double total = 0.0;
+    std::array<double, 8> version{};
+    std::array<double, 8> mode{};
+    std::array<double, kPolls> poll{};
+    std::array<double, kSizes> size{};
+    std::array<double, 4> outcome{};  ///< answered, kissed, limited, dropped
+    double ipv6 = 0.0;
+    double ntp_port = 0.0;
+    double mac = 0.0;
+    double nts = 0.0;
+    double interleaved = 0.0;
+    std::array<double, kPolls>
+        measured{};  ///< clients, not rates, by the interval of their requests
+};
+
 struct RtcReport {
     UtcTime reference_time;
     std::uint16_t samples = 0;

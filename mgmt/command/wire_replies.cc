@@ -189,6 +189,39 @@ void fields(P& p, typename P::template Ref<ClientAccess> r) {
     p.number(r.last_cmd_hit_ago_s);
 }
 
+constexpr std::uint8_t kClientMac = 0x1;
+constexpr std::uint8_t kClientNts = 0x2;
+constexpr std::uint8_t kClientInterleaved = 0x4;
+
+void client_flags(Packer& p, const TopClient& c) noexcept {
+    p.number(static_cast<std::uint8_t>((c.has_mac ? kClientMac : 0) | (c.has_nts ? kClientNts : 0) |
+                                       (c.interleaved ? kClientInterleaved : 0)));
+}
+void client_flags(Unpacker& p, TopClient& c) noexcept {
+    const auto bits = p.take<std::uint8_t>();
+    c.has_mac = (bits & kClientMac) != 0;
+    c.has_nts = (bits & kClientNts) != 0;
+    c.interleaved = (bits & kClientInterleaved) != 0;
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<TopClient> r) {
+    p.address(r.address);
+    p.real(r.rate);
+    p.real(r.error);
+    p.real(r.noise_sd);
+    p.real(r.kissed);
+    p.real(r.limited);
+    p.real(r.dropped);
+    p.real(r.abuse);
+    p.number(r.version);
+    p.number(r.mode);
+    p.number(r.poll);
+    client_flags(p, r);
+    p.number(r.port);
+    p.fill(2);
+}
+
 /// A counted array in a field of constant size. A count beyond the array is cut on both sides.
 template <typename Item>
 void counted(Packer& p, const std::vector<Item>& items, std::size_t capacity, std::size_t size) {
@@ -387,6 +420,42 @@ void fields(P& p, typename P::template Ref<CaptureReport> r) {
     p.name(r.port, kPortNameSize);
 }
 
+template <typename P>
+void fields(P& p, typename P::template Ref<TopReport> r) {
+    p.number(r.known);
+    p.real(r.window_s);
+    p.real(r.total_rate);
+    p.real(r.others_rate);
+    p.number(r.sampling);
+    p.fill(4);
+    counted(p, r.clients, kMaxHeavyClientsPerReply, 56);
+}
+
+template <typename P, typename Values>
+void reals(P& p, Values& values) {
+    for (auto& value : values) p.real(value);
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<AnalyticsReport> r) {
+    p.real(r.window_s);
+    p.number(r.sampling);
+    p.number(r.observed);
+    p.number(r.skipped);
+    p.real(r.total);
+    reals(p, r.version);
+    reals(p, r.mode);
+    reals(p, r.poll);
+    reals(p, r.size);
+    reals(p, r.outcome);
+    p.real(r.ipv6);
+    p.real(r.ntp_port);
+    p.real(r.mac);
+    p.real(r.nts);
+    p.real(r.interleaved);
+    reals(p, r.measured);
+}
+
 Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
     switch (static_cast<ReplyType>(type)) {
         case ReplyType::Null: return ReplyBody(NoArguments{});
@@ -410,6 +479,8 @@ Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
         case ReplyType::ServoData: return ReplyBody(ServosReport{});
         case ReplyType::CaptureStatus: return ReplyBody(CaptureReport{});
         case ReplyType::State: return ReplyBody(StateReport{});
+        case ReplyType::ClientTop: return ReplyBody(TopReport{});
+        case ReplyType::Analytics: return ReplyBody(AnalyticsReport{});
     }
     return Unexpected(ParseError::UnknownCommand);
 }
@@ -423,6 +494,7 @@ constexpr ReplyType kBodyTypes[] = {
     ReplyType::ClientAccesses, ReplyType::SelectData,        ReplyType::ServerStats,
     ReplyType::NtpData,        ReplyType::LegacyServerStats, ReplyType::LegacyNtpData,
     ReplyType::ServoData,      ReplyType::CaptureStatus,     ReplyType::State,
+    ReplyType::ClientTop,      ReplyType::Analytics,
 };
 static_assert(std::size(kBodyTypes) == std::variant_size_v<ReplyBody>);
 

@@ -234,6 +234,7 @@ RequestBody shape_of(Command command) {
         case Command::SourceStats:
         case Command::SelectData:
         case Command::ServoData:
+        case Command::ClientTop:
         case Command::Smoothtime: return IntegerArgument{};
         case Command::Accheck:
         case Command::CmdAccheck:

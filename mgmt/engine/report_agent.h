@@ -39,6 +39,8 @@ public:
     command::ReportResult<command::ManualReport> manual_samples() override;
     command::ReportResult<command::ClientAccessReport> clients(const command::ClientRange& range,
                                                                UtcTime now) override;
+    command::ReportResult<command::TopReport> top_clients(std::uint32_t first) override;
+    command::ReportResult<command::AnalyticsReport> analytics() override;
 
 private:
     const SelectableSource* at(std::uint32_t index) const;
@@ -50,6 +52,7 @@ private:
     ServerAgent& server_;
     const ManualInput& manual_;
     const StateAgent& state_;
+    AnalyticsSnapshot top_;  ///< as the first page of `top_clients` was made from
 };
 
 }  // namespace gnomon

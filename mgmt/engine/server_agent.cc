@@ -1,9 +1,15 @@
 #include "mgmt/engine/server_agent.h"
 
+#include <algorithm>
+
 #include "mgmt/engine/server_workers.h"
 
 namespace gnomon {
 namespace {
+
+/// The engine answers alone only where little is asked; its sketch need not be unpredictable, and a
+/// random number more would change every simulation.
+constexpr std::uint64_t kAnalyticsSeed = 0x9e3779b97f4a7c15ULL;
 
 RateLimit limit_of(const RateLimitConfig& config) {
     RateLimit limit;
@@ -55,7 +61,10 @@ ServerAgent::ServerAgent(const Config& config, const Services& services, IpAddre
       family_(family),
       log_(log_config(config), services.random.next()),
       store_(config.server.client_log ? log_config(config).capacity() : 0),
-      responder_(log_, store_, services.random) {}
+      analytics_(kAnalyticsSeed),
+      responder_(log_, store_, services.random) {
+    responder_.set_analytics(&analytics_);
+}
 
 void ServerAgent::start() {
     const auto apply = [this](const std::vector<AccessRule>& rules, Port port) {
@@ -212,6 +221,31 @@ command::ReportResult<command::ClientAccessReport> ServerAgent::clients(
     }
     report.next_index = index;
     return report;
+}
+
+AnalyticsSnapshot ServerAgent::analytics(SystemTime now) const {
+    AnalyticsSnapshot snapshot = analytics_.snapshot(now);
+    if (services_.workers != nullptr) services_.workers->add_to(snapshot, now);
+    return snapshot;
+}
+
+std::array<double, RequestProfile::kPolls> ServerAgent::measured_intervals(SystemTime now) {
+    // Enough for shares to one percent, few enough to be looked at between two packets.
+    constexpr std::size_t kSample = 4096;
+    constexpr auto kNtp = static_cast<std::size_t>(Service::Ntp);
+    constexpr int kLast = RequestProfile::kFirstPoll + static_cast<int>(RequestProfile::kPolls) - 1;
+    std::array<double, RequestProfile::kPolls> clients{};
+    const std::size_t stride = std::max<std::size_t>(log_.index_count() / kSample, 1);
+    for (std::size_t index = 0; index < log_.index_count(); index += stride) {
+        const auto view = log_.report(index, 1, false, now);
+        if (!view || view->hits[kNtp] == 0) continue;
+        const int interval = view->interval[kNtp];
+        if (interval == command::ClientAccess::kUnknownInterval) continue;
+        const int bucket = std::clamp(interval, RequestProfile::kFirstPoll, kLast);
+        clients[static_cast<std::size_t>(bucket - RequestProfile::kFirstPoll)] +=
+            static_cast<double>(stride);
+    }
+    return clients;
 }
 
 }  // namespace gnomon

@@ -10,6 +10,7 @@
 
 #include "dataplane/port/port.h"
 #include "dataplane/proto/access_table.h"
+#include "dataplane/proto/client_analytics.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/responder.h"
 #include "dataplane/proto/server_stats.h"
@@ -65,6 +66,11 @@ public:
     bool is_allowed(Port port, const IpAddress& address) override;
 
     command::ServerStatsReport stats() const;
+    /// What all responders together saw of their clients.
+    AnalyticsSnapshot analytics(SystemTime now) const;
+    /// Estimated number of clients by their measured request interval, log2 s as in
+    /// `RequestProfile::poll`, from a sample of the client log.
+    std::array<double, RequestProfile::kPolls> measured_intervals(SystemTime now);
     command::ReportResult<command::ClientAccessReport> clients(const command::ClientRange& range,
                                                                SystemTime now);
 
@@ -93,6 +99,7 @@ private:
     std::vector<HostRule> host_rules_;
     ClientLog log_;
     TimestampStore store_;
+    ClientAnalytics analytics_;
     Responder responder_;
     ServerTables tables_;  ///< for the responder; as of `compiled_version_`
     std::uint64_t compiled_version_ = 0;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/proto/client_analytics.h"
 #include "dataplane/proto/client_log.h"
 #include "dataplane/proto/server_stats.h"
 #include "dataplane/proto/server_tables.h"
@@ -33,6 +34,11 @@ public:
     virtual void publish(std::shared_ptr<const ServerTables> tables) = 0;
     /// Adds what the workers have counted since the start, for `serverstats`.
     virtual void add_to(ServerStats& stats) const = 0;
+    /// Merges what the workers saw of their clients.
+    virtual void add_to(AnalyticsSnapshot& snapshot, SystemTime now) const {
+        static_cast<void>(snapshot);
+        static_cast<void>(now);
+    }
 };
 
 /// Publishes tables when they have changed, and only then: cheap enough for every turn.

@@ -31,6 +31,9 @@ public:
     void publish(const ServerState& state) override { state_.store(state); }
     void publish(std::shared_ptr<const ServerTables> tables) override;
     void add_to(ServerStats& stats) const override;
+    void add_to(AnalyticsSnapshot& snapshot, SystemTime now) const override {
+        if (pool_) pool_->add_to(snapshot, now);
+    }
 
     /// Begins to serve the family of `socket.local` too; a no-op when it is served already. On an
     /// error the others are served as before.

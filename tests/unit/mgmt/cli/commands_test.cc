@@ -77,7 +77,7 @@ protected:
 
 TEST_F(Commands, TableHasEveryCommandOnce) {
     const auto& table = command_table();
-    EXPECT_EQ(table.size(), 65U);
+    EXPECT_EQ(table.size(), 67U);
     for (std::size_t i = 1; i < table.size(); ++i) EXPECT_LT(table[i - 1].name, table[i].name);
 }
 
@@ -106,6 +106,67 @@ TEST_F(Commands, CaptureStartSendsFileLimitsAndPort) {
     EXPECT_EQ(request.limit_s, 10U);
     EXPECT_EQ(request.limit_mb, 5U);
     EXPECT_EQ(request.limit_packets, 7U);
+}
+
+TEST_F(Commands, TopShowsPagesUntilEnoughClients) {
+    command::TopReport report;
+    report.known = 20;
+    report.window_s = 60.0;
+    report.total_rate = 100.0;
+    report.sampling = 4;
+    command::TopClient client;
+    client.address = *IpAddress::parse("192.0.2.1");
+    client.rate = 25.0;
+    client.error = 0.5;
+    client.version = 4;
+    client.mode = 3;
+    client.poll = -2;
+    client.has_mac = true;
+    client.limited = 1.5;
+    client.abuse = 6.0;
+    report.clients.assign(8, client);
+    settings.no_dns = true;
+    answer(Command::ClientTop, report);
+    EXPECT_TRUE(run("top 1"));
+    EXPECT_EQ(
+        terminal.output,
+        "100.0 requests/s, mean of 60 s, one request in 4 looked at; others below 0.000/s\n"
+        "Client                        Rate/s       +/-  Share Ver Mode      Poll Flg Limited/s "
+        "Dropped/s Abuse\n" +
+            std::string(102, '=') +
+            "\n192.0.2.1                     25.000     0.500  25.0%   4 client      -2 M--     "
+            "1.500     0.000     6\n");
+    channel.requests.clear();
+    EXPECT_TRUE(run("top 12"));
+    ASSERT_EQ(channel.requests.size(), 2U);
+    EXPECT_EQ(std::get<command::IntegerArgument>(channel.requests[1].second).value, 8);
+    EXPECT_FALSE(run("top 0"));
+    EXPECT_FALSE(run("top many"));
+    settings.format = Format::Csv;
+    EXPECT_TRUE(run("top 1"));
+    EXPECT_EQ(terminal.output, "192.0.2.1,25.000,0.500,25.0,4,client,-2,M--,1.500,0.000,6\n");
+}
+
+TEST_F(Commands, AnalyticsShowsWhatOccurs) {
+    command::AnalyticsReport report;
+    report.total = 4.0;
+    report.window_s = 10.0;
+    report.version[3] = 1.0;
+    report.version[4] = 3.0;
+    report.poll[0] = 4.0;
+    report.measured[14] = 7.0;
+    answer(Command::Analytics, report);
+    EXPECT_TRUE(run("analytics"));
+    EXPECT_EQ(terminal.output,
+              "4.0 requests/s, mean of 10 s, all requests looked at\n"
+              "Property     Value              Amount    Share\n" +
+                  std::string(47, '=') +
+                  "\n"
+                  "requests     all                 4.000   100.0%\n"
+                  "version      3                   1.000    25.0%\n"
+                  "version      4                   3.000    75.0%\n"
+                  "poll         <=-8                4.000   100.0%\n"
+                  "clients-poll 6                   7.000   100.0%\n");
 }
 
 TEST_F(Commands, CaptureRefusesWhatItDoesNotUnderstand) {

@@ -319,6 +319,52 @@ TEST(ReplyCodec, CaptureStatusComesBack) {
     EXPECT_EQ(back.port, "eth1");
 }
 
+TEST(ReplyCodec, TopClientsComeBackAndTheNinthIsCut) {
+    TopReport report;
+    report.known = 100;
+    report.total_rate = 8.0;
+    report.sampling = 16;
+    TopClient client;
+    client.address = kV6;
+    client.rate = 2.5;
+    client.abuse = 50.0;
+    client.poll = -4;
+    client.port = 40000;
+    client.has_mac = client.interleaved = true;
+    report.clients.assign(9, client);
+    const TopReport back = reply_round_trip(report);
+    EXPECT_EQ(back.known, 100U);
+    EXPECT_EQ(back.sampling, 16U);
+    ASSERT_EQ(back.clients.size(), kMaxHeavyClientsPerReply);
+    EXPECT_EQ(back.clients[7].address, kV6);
+    EXPECT_EQ(back.clients[7].rate, 2.5);
+    EXPECT_EQ(back.clients[7].abuse, 50.0);
+    EXPECT_EQ(back.clients[7].poll, -4);
+    EXPECT_EQ(back.clients[7].port, 40000);
+    EXPECT_TRUE(back.clients[7].has_mac);
+    EXPECT_FALSE(back.clients[7].has_nts);
+    EXPECT_TRUE(back.clients[7].interleaved);
+}
+
+TEST(ReplyCodec, AnalyticsComeBack) {
+    AnalyticsReport report;
+    report.observed = 0x1'0000'0003;
+    report.version[4] = 7.0;
+    report.poll[25] = 3.0;
+    report.size[7] = 2.0;
+    report.outcome[3] = 1.0;
+    report.interleaved = 5.0;
+    report.measured[25] = 9.0;
+    const AnalyticsReport back = reply_round_trip(report);
+    EXPECT_EQ(back.observed, report.observed);
+    EXPECT_EQ(back.version, report.version);
+    EXPECT_EQ(back.poll, report.poll);
+    EXPECT_EQ(back.size, report.size);
+    EXPECT_EQ(back.outcome, report.outcome);
+    EXPECT_EQ(back.interleaved, 5.0);
+    EXPECT_EQ(back.measured, report.measured);
+}
+
 TEST(ReplyCodec, ServerStatsEndInReservedOnes) {
     ServerStatsReport report;
     report.ntp_hits = 0x1'0000'0002;
