@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "mgmt/engine/analytics_report.h"
+
 namespace gnomon {
 namespace {
 
@@ -307,59 +309,11 @@ command::ReportResult<command::ClientAccessReport> ReportAgent::clients(
 
 command::ReportResult<command::TopReport> ReportAgent::top_clients(std::uint32_t first) {
     if (first == 0) top_ = server_.analytics(now_.system);
-    command::TopReport report;
-    report.known = static_cast<std::uint32_t>(top_.clients.size());
-    report.window_s = top_.window_s;
-    report.total_rate = top_.profile.total;
-    report.others_rate = top_.others_rate;
-    report.sampling = std::uint32_t{1} << top_.sampling_log2;
-    for (std::size_t i = first; i < top_.clients.size(); ++i) {
-        if (report.clients.size() == command::kMaxHeavyClientsPerReply) break;
-        const HeavyClient& heavy = top_.clients[i];
-        command::TopClient client;
-        client.address = heavy.address;
-        client.rate = heavy.rate;
-        client.error = heavy.error;
-        client.noise_sd = heavy.noise_sd;
-        client.kissed = heavy.kissed;
-        client.limited = heavy.limited;
-        client.dropped = heavy.dropped;
-        client.abuse = heavy.abuse;
-        client.version = heavy.version;
-        client.mode = static_cast<std::uint8_t>(heavy.mode);
-        client.poll = heavy.poll;
-        client.has_mac = heavy.has_mac;
-        client.has_nts = heavy.has_nts;
-        client.interleaved = heavy.interleaved;
-        client.port = heavy.port;
-        report.clients.push_back(client);
-    }
-    return report;
+    return to_top_report(top_, first);
 }
 
 command::ReportResult<command::AnalyticsReport> ReportAgent::analytics() {
-    using Report = command::AnalyticsReport;
-    static_assert(Report::kPolls == RequestProfile::kPolls);
-    static_assert(Report::kFirstPoll == RequestProfile::kFirstPoll);
-    static_assert(Report::kSizes == RequestProfile::kSizes.size() + 1);
-    const AnalyticsSnapshot snapshot = server_.analytics(now_.system);
-    const RequestProfile& profile = snapshot.profile;
-    Report report;
-    report.window_s = snapshot.window_s;
-    report.sampling = std::uint32_t{1} << snapshot.sampling_log2;
-    report.observed = snapshot.observed;
-    report.skipped = snapshot.skipped;
-    report.total = profile.total;
-    report.version = profile.version;
-    report.mode = profile.mode;
-    report.poll = profile.poll;
-    report.size = profile.size;
-    report.outcome = profile.outcome;
-    report.ipv6 = profile.ipv6;
-    report.ntp_port = profile.ntp_port;
-    report.mac = profile.mac;
-    report.nts = profile.nts;
-    report.interleaved = profile.interleaved;
+    command::AnalyticsReport report = to_report(server_.analytics(now_.system));
     report.measured = server_.measured_intervals(now_.system);
     return report;
 }

@@ -21,15 +21,6 @@ RateLimit limit_of(const RateLimitConfig& config) {
     return limit;
 }
 
-ClientLogConfig log_config(const Config& config) {
-    ClientLogConfig log;
-    log.enabled = config.server.client_log;
-    log.memory_limit = config.server.client_log_limit_bytes;
-    log.limits[static_cast<std::size_t>(Service::Ntp)] = limit_of(config.server.rate_limit);
-    log.limits[static_cast<std::size_t>(Service::Command)] = limit_of(config.command.rate_limit);
-    return log;
-}
-
 command::ClientAccess access_of(const ClientRecordView& view) {
     constexpr auto kNtp = static_cast<std::size_t>(Service::Ntp);
     constexpr auto kKe = static_cast<std::size_t>(Service::NtsKe);
@@ -54,13 +45,22 @@ command::ClientAccess access_of(const ClientRecordView& view) {
 
 }  // namespace
 
+ClientLogConfig client_log_config(const Config& config) {
+    ClientLogConfig log;
+    log.enabled = config.server.client_log;
+    log.memory_limit = config.server.client_log_limit_bytes;
+    log.limits[static_cast<std::size_t>(Service::Ntp)] = limit_of(config.server.rate_limit);
+    log.limits[static_cast<std::size_t>(Service::Command)] = limit_of(config.command.rate_limit);
+    return log;
+}
+
 ServerAgent::ServerAgent(const Config& config, const Services& services, IpAddress::Family family)
     : config_(config.server),
       command_config_(config.command),
       services_(services),
       family_(family),
-      log_(log_config(config), services.random.next()),
-      store_(config.server.client_log ? log_config(config).capacity() : 0),
+      log_(client_log_config(config), services.random.next()),
+      store_(config.server.client_log ? client_log_config(config).capacity() : 0),
       analytics_(kAnalyticsSeed),
       responder_(log_, store_, services.random) {
     responder_.set_analytics(&analytics_);

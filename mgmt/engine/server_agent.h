@@ -24,6 +24,9 @@
 
 namespace gnomon {
 
+/// What the configuration says of remembering and limiting clients.
+ClientLogConfig client_log_config(const Config& config);
+
 class ServerAgent final : public command::AccessCommands {
 public:
     /// `family`: Unspecified for both.
