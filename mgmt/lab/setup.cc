@@ -30,7 +30,8 @@ ReplaySetup open_setup() {
 
 Result<ReplaySetup, std::string> setup_from_config(const std::string& path) {
     SystemConfigFiles files;
-    const ParsedConfig parsed = parse_config_file(path, files, {default_config(Personality::Gnomon), false});
+    const ParsedConfig parsed =
+        parse_config_file(path, files, {default_config(Personality::Gnomon), false});
     if (has_errors(parsed.diagnostics)) {
         for (const Diagnostic& diagnostic : parsed.diagnostics) {
             if (diagnostic.severity == Severity::Error) {
