@@ -8,7 +8,7 @@ namespace gnomon {
 
 namespace {
 
-constexpr std::uint16_t kNtpPort = 123;
+constexpr std::uint16_t kServerPort = 123;
 constexpr std::uint16_t kNone = 0xffff;
 constexpr std::size_t kIndexSize = 2048;
 constexpr std::uint32_t kMostShift = 16;
@@ -22,7 +22,7 @@ constexpr double kLeastRefused = 4.0;
 constexpr int kMostHalvings = 64;
 constexpr Duration kDisorder = Duration::from_s(1);
 
-std::uint64_t mix(std::uint64_t value) noexcept {
+std::uint64_t scramble(std::uint64_t value) noexcept {
     value ^= value >> 32;
     value *= 0xd6e8feb86659fd93ULL;
     value ^= value >> 32;
@@ -49,7 +49,7 @@ void count(RequestProfile& profile, const ObservedRequest& request, double weigh
     profile.size[size_bucket(request.size)] += weight;
     profile.outcome[static_cast<std::size_t>(request.outcome) & 3U] += weight;
     if (request.remote.ip.family() == IpAddress::Family::V6) profile.ipv6 += weight;
-    if (request.remote.port == kNtpPort) profile.ntp_port += weight;
+    if (request.remote.port == kServerPort) profile.ntp_port += weight;
     if (request.has_mac) profile.mac += weight;
     if (request.has_nts) profile.nts += weight;
     if (request.interleaved) profile.interleaved += weight;
@@ -110,7 +110,7 @@ struct ClientAnalytics::State {
         for (std::size_t i = 0; i < bytes.size(); i += 8) {
             std::uint64_t word = 0;
             for (std::size_t j = 0; j < 8; ++j) word = word << 8 | bytes[i + j];
-            hash = mix(hash ^ word);
+            hash = scramble(hash ^ word);
         }
         return hash % kIndexSize;
     }
@@ -244,7 +244,7 @@ struct ClientAnalytics::State {
 };
 
 ClientAnalytics::ClientAnalytics(std::uint64_t seed)
-    : random_(seed | 1), state_(std::make_unique<State>(mix(seed))) {
+    : random_(seed | 1), state_(std::make_unique<State>(scramble(seed))) {
     static_assert(sizeof(State) <= 64 * 1024);
 }
 
@@ -350,7 +350,7 @@ void AnalyticsSnapshot::merge(const AnalyticsSnapshot& other) {
     struct Hash {
         std::size_t operator()(const IpAddress& address) const noexcept {
             std::uint64_t hash = 0;
-            for (const std::uint8_t byte : address.bytes()) hash = mix(hash + byte + 1);
+            for (const std::uint8_t byte : address.bytes()) hash = scramble(hash + byte + 1);
             return hash;
         }
     };
