@@ -200,7 +200,9 @@ def write(data):
     left_out = "".join(f"\n- {NAMES[name]} was left out: {reason}" for name, reason in c["unavailable"].items())
     verdicts = {True: "met", False: "**missed**", None: "not measured"}
     rows = [(words, (value, wanted, verdicts[met])) for words, value, wanted, met in targets(figures, data["memory"])]
-    quick = "\n- One short round (`--quick`): for looking, not for the record." if c["quick"] else ""
+    loaded = ("\n- **Loaded machine**: other work was on the cores; these figures are not for the record."
+              if c["load_before"] > 1.5 else "")
+    quick = loaded + "\n- One short round (`--quick`): for looking, not for the record." if c["quick"] else loaded
     return f"""# The dataplanes beside chronyd
 
 Made by `scripts/bench dataplane`; figures are for people, no test depends on them.
