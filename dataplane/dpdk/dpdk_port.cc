@@ -166,6 +166,9 @@ PortHealth DpdkPort::check(MonoTime now) {
     announce(now);
     ask_neighbours(now);
     if (routes_) routes_->refresh(now);
+    if (nic_->capabilities().clock && nic_clock_.measure(*nic_, context_.line.load())) {
+        nic_line_.store(nic_clock_.line());
+    }
     if (measured_.is_zero() || now - measured_ >= Duration::from_s(1)) {
         measure_load();
         measured_ = now;

@@ -14,6 +14,7 @@
 #include "dataplane/dpdk/ethdev_nic.h"
 #include "dataplane/dpdk/exception_path.h"
 #include "dataplane/dpdk/kernel_routes.h"
+#include "dataplane/dpdk/nic_clock.h"
 #include "dataplane/dpdk/port_supervisor.h"
 #include "dataplane/dpdk/queue_worker.h"
 #include "dataplane/frame/neighbour_table.h"
@@ -90,6 +91,7 @@ private:
     std::uint8_t dscp_ = 0;
     std::unique_ptr<EthdevNic> nic_;
     SeqLock<CounterLine> nic_line_;
+    NicClock nic_clock_;
     std::unique_ptr<ExceptionPath> exception_;
     std::optional<NeighbourTable> neighbours_;  ///< exclusive ports
     std::unique_ptr<KernelRoutes> routes_;      ///< shared ones over a kernel interface

@@ -196,6 +196,7 @@ void EthdevNic::find_capabilities() {
     capabilities_.clock = has(rte_eth_read_clock(port_, &count) == 0, "clock");
     if (sockets_.empty() && has(rte_eth_timesync_enable(port_) == 0, "timesync")) {
         capabilities_.transmit_stamps = TransmitStamping::Frame;
+        capabilities_.clock = true;
     }
     if ((tx_offloads_ & RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP) != 0) {
         departure_offset_ = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, nullptr);

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "dataplane/dpdk/cycle_counter.h"
+#include "dataplane/dpdk/nic_clock.h"
 #include "tests/unit/dataplane/frame/frame_fixture.h"
 
 namespace gnomon {
@@ -76,7 +77,16 @@ public:
     std::size_t free_buffers() noexcept override { return 1000; }
     void set_taking(bool) noexcept override {}
 
+    std::optional<std::int64_t> read_clock() noexcept override {
+        if (!has.clock) return std::nullopt;
+        // Runs 50 ppm fast, from another origin.
+        return 7'000'000'000 +
+               static_cast<std::int64_t>(static_cast<double>(read_cycles() - clock_epoch) * 0.4 *
+                                         (1.0 + 50e-6));
+    }
+
     using Buffer = std::array<std::uint8_t, 2048>;
+    std::uint64_t clock_epoch = read_cycles();
     NicCapabilities has;
     std::deque<Incoming> incoming;
     std::vector<Bytes> sent;
@@ -221,6 +231,25 @@ TEST_F(QueueWorkerTest, DeviceStamps_NeedTheRelationOfItsClock) {
     const UtcTime receive =
         answer_in(nic_.sent[1]).receive.resolve(UtcTime::from_ns(expected.ns()));
     EXPECT_NEAR(static_cast<double>(receive.ns() - expected.ns()), 0.0, 2.0);
+}
+
+TEST_F(QueueWorkerTest, DeviceClock_IsHeldAgainstTheCounter) {
+    NicClock clock;
+    EXPECT_FALSE(clock.measure(nic_, line_)) << "it has none";
+    nic_.has.clock = true;
+    EXPECT_FALSE(clock.measure(nic_, CounterLine())) << "nobody knows the time";
+    for (int i = 0; i < 20; ++i) {
+        clock.measure(nic_, line_);
+        const std::uint64_t begin = read_cycles();
+        while (read_cycles() - begin < 2'000'000) relax_cpu();
+    }
+    ASSERT_TRUE(clock.line().is_valid());
+    const auto device_ns = nic_.read_clock();
+    const SystemTime expected = now();
+    const SystemTime told = clock.line().to_system(static_cast<std::uint64_t>(*device_ns));
+    EXPECT_NEAR(static_cast<double>((told - expected).ns()), 0.0, 5000.0);
+    EXPECT_NEAR(clock.line().ns_per_count, 1.0 - 50e-6, 20e-6);
+    EXPECT_GT(clock.line().variance_s2, 0.0);
 }
 
 TEST_F(QueueWorkerTest, UnsentAnswers_AreFreedAndCounted) {
