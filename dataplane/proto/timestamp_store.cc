@@ -37,10 +37,12 @@ std::int64_t after_of(std::uint64_t word) noexcept {
 
 struct alignas(kCacheLine) TimestampStore::Bucket {
     ByteLock lock;
-    std::uint8_t used;    ///< bit i: pair i has been taken
+    std::uint8_t used;  ///< bit i: pair i has been taken
+    /// Pairs of this bucket that found room in the one beside only; may stay too high.
+    std::atomic<std::uint8_t> away;
     std::uint16_t epoch;  ///< when it is not the store's, the bucket is empty
-    std::uint16_t next_order;
-    std::array<std::uint16_t, kPairsPerBucket> order;
+    std::uint8_t next_order;
+    std::array<std::uint8_t, kPairsPerBucket> order;  ///< modulo 256
     std::array<TimestampSource, kPairsPerBucket> source;
     std::array<std::uint64_t, kPairsPerBucket> receive;  ///< as sent; 0: empty
     std::array<std::atomic<std::uint64_t>, kPairsPerBucket> departure;
@@ -51,23 +53,33 @@ struct alignas(kCacheLine) TimestampStore::Bucket {
         while (place < kPairsPerBucket && receive[place] != wanted.bits()) ++place;
         return place;
     }
-    /// The place for another pair: an empty one, else one that was used, else the oldest.
-    std::size_t victim() const noexcept {
+    /// A place that is empty or whose pair was used; kPairsPerBucket when there is none.
+    std::size_t free_place() const noexcept {
         std::size_t place = 0;
-        for (std::size_t i = 0; i < kPairsPerBucket; ++i) {
-            if (receive[i] == 0) return i;
-            const auto age = static_cast<std::uint16_t>(next_order - order[i]);
-            const auto oldest = static_cast<std::uint16_t>(next_order - order[place]);
-            if (age > oldest) place = i;
+        while (place < kPairsPerBucket && receive[place] != 0 && (used >> place & 1) == 0) ++place;
+        return place;
+    }
+    std::size_t oldest() const noexcept {
+        std::size_t place = 0;
+        for (std::size_t i = 1; i < kPairsPerBucket; ++i) {
+            const auto age = static_cast<std::uint8_t>(next_order - order[i]);
+            if (age > static_cast<std::uint8_t>(next_order - order[place])) place = i;
         }
-        return used == 0 ? place : static_cast<std::size_t>(std::countr_zero(used));
+        return place;
+    }
+    void put(std::size_t place, NtpTimestamp pair) noexcept {
+        used = static_cast<std::uint8_t>(used & ~(1U << place));
+        order[place] = next_order++;
+        source[place] = TimestampSource::Daemon;
+        receive[place] = pair.bits();
+        departure[place].store(0, std::memory_order_relaxed);
     }
 };
 
 TimestampStore::TimestampStore(std::size_t capacity) {
     static_assert(sizeof(Bucket) == kCacheLine);
     if (capacity == 0) return;
-    const std::size_t pairs = std::bit_ceil(std::clamp<std::size_t>(capacity, 2, 1U << 24));
+    const std::size_t pairs = std::bit_ceil(std::clamp<std::size_t>(capacity, 4, 1U << 24));
     bucket_count_ = pairs / 2;
     buckets_ = ZeroedArray<Bucket>(bucket_count_);
 }
@@ -91,25 +103,50 @@ void TimestampStore::refresh(Bucket& bucket) const noexcept {
     if (bucket.epoch == epoch) return;
     bucket.epoch = epoch;
     bucket.used = 0;
+    bucket.away.store(0, std::memory_order_relaxed);
     bucket.receive.fill(0);
+}
+
+/// The other line of the two that the processor likes to fetch together.
+TimestampStore::Bucket& TimestampStore::beside(const Bucket& bucket) const noexcept {
+    return buckets_[static_cast<std::size_t>(&bucket - &buckets_[0]) ^ 1];
+}
+
+TimestampStore::Reservation TimestampStore::reserved(Bucket& bucket, std::size_t place,
+                                                     NtpTimestamp receive) const noexcept {
+    bucket.put(place, receive);
+    const auto index = static_cast<std::size_t>(&bucket - &buckets_[0]);
+    return {Reservation::Result::Reserved,
+            static_cast<std::uint32_t>(index * kPairsPerBucket + place)};
 }
 
 TimestampStore::Reservation TimestampStore::reserve(NtpTimestamp receive) noexcept {
     using Result = Reservation::Result;
     if (buckets_.is_empty() || receive.is_zero()) return {};
-    Bucket& bucket = bucket_of(receive);
-    ByteLockGuard guard(bucket.lock);
+    Bucket& home = bucket_of(receive);
+    {
+        ByteLockGuard guard(home.lock);
+        if (!guard) return {};
+        refresh(home);
+        if (home.find(receive) < kPairsPerBucket) return {Result::Taken, 0};
+        const std::size_t place = home.free_place();
+        if (place < kPairsPerBucket) return reserved(home, place, receive);
+    }
+    {
+        Bucket& other = beside(home);
+        ByteLockGuard guard(other.lock);
+        if (!guard) return {};
+        refresh(other);
+        if (other.find(receive) < kPairsPerBucket) return {Result::Taken, 0};
+        const std::size_t place = other.free_place();
+        if (place < kPairsPerBucket && home.away.load(std::memory_order_relaxed) < 200) {
+            home.away.fetch_add(1, std::memory_order_relaxed);
+            return reserved(other, place, receive);
+        }
+    }
+    ByteLockGuard guard(home.lock);
     if (!guard) return {};
-    refresh(bucket);
-    if (bucket.find(receive) < kPairsPerBucket) return {Result::Taken, 0};
-    const std::size_t place = bucket.victim();
-    bucket.used = static_cast<std::uint8_t>(bucket.used & ~(1U << place));
-    bucket.order[place] = bucket.next_order++;
-    bucket.source[place] = TimestampSource::Daemon;
-    bucket.receive[place] = receive.bits();
-    bucket.departure[place].store(0, std::memory_order_relaxed);
-    const auto index = static_cast<std::size_t>(&bucket - &buckets_[0]);
-    return {Result::Reserved, static_cast<std::uint32_t>(index * kPairsPerBucket + place)};
+    return reserved(home, home.oldest(), receive);
 }
 
 void TimestampStore::complete(std::uint32_t place, NtpTimestamp receive,
@@ -124,27 +161,47 @@ void TimestampStore::complete(std::uint32_t place, NtpTimestamp receive,
 void TimestampStore::update(NtpTimestamp receive, NtpTimestamp transmit,
                             TimestampSource source) noexcept {
     if (buckets_.is_empty() || receive.is_zero()) return;
-    Bucket& bucket = bucket_of(receive);
+    Bucket& home = bucket_of(receive);
+    if (!update_in(home, receive, transmit, source) &&
+        home.away.load(std::memory_order_relaxed) != 0) {
+        update_in(beside(home), receive, transmit, source);
+    }
+}
+
+/// False: the pair is not in this bucket.
+bool TimestampStore::update_in(Bucket& bucket, NtpTimestamp receive, NtpTimestamp transmit,
+                               TimestampSource source) noexcept {
     ByteLockGuard guard(bucket.lock);
-    if (!guard) return;
+    if (!guard) return false;
     refresh(bucket);
     const std::size_t place = bucket.find(receive);
+    if (place == kPairsPerBucket) return false;
     // With both kinds of stamps switched on, the software one may come after the hardware one.
-    if (place == kPairsPerBucket || bucket.source[place] > source) return;
+    if (bucket.source[place] > source) return true;
     const std::uint64_t estimate = bucket.departure[place].load(std::memory_order_relaxed);
-    if (!is_of(estimate, receive)) return;
+    if (!is_of(estimate, receive)) return true;
     // The first estimate is a prediction and may be late by what it mispredicts.
     const std::int64_t after = difference(transmit, receive);
-    if (after >= 2 * kUnitsPerS || after <= -2 * kUnitsPerS) return;
+    if (after >= 2 * kUnitsPerS || after <= -2 * kUnitsPerS) return true;
     const std::int64_t delay = after - after_of(estimate);
-    if (delay < -kUnitsPerS / 1000 || delay > kUnitsPerS) return;
+    if (delay < -kUnitsPerS / 1000 || delay > kUnitsPerS) return true;
     bucket.departure[place].store(departure_word(receive, after), std::memory_order_relaxed);
     bucket.source[place] = source;
+    return true;
 }
 
 std::optional<TimestampStore::Transmit> TimestampStore::take(NtpTimestamp receive) noexcept {
     if (buckets_.is_empty() || receive.is_zero()) return std::nullopt;
-    Bucket& bucket = bucket_of(receive);
+    Bucket& home = bucket_of(receive);
+    if (const auto transmit = take_from(home, receive)) return transmit;
+    if (home.away.load(std::memory_order_relaxed) == 0) return std::nullopt;
+    const auto transmit = take_from(beside(home), receive);
+    if (transmit) home.away.fetch_sub(1, std::memory_order_relaxed);
+    return transmit;
+}
+
+std::optional<TimestampStore::Transmit> TimestampStore::take_from(Bucket& bucket,
+                                                                  NtpTimestamp receive) noexcept {
     ByteLockGuard guard(bucket.lock);
     if (!guard) return std::nullopt;
     refresh(bucket);

@@ -16,7 +16,8 @@
 /// time when that is known (`complete`); in between there is nothing to find.
 ///
 /// Fixed memory: a bucket is one cache line with three pairs, and there is one for every two pairs of
-/// capacity. A pair that was used makes room first, else the oldest of the bucket.
+/// capacity. A pair that was used makes room first; a full bucket passes a pair to the one beside; when
+/// that is full too, the oldest makes room.
 /// Thread-safe as `ClientLog`: a byte lock per bucket, bounded tries; who does not get it answers in
 /// the basic mode. `complete` needs no lock.
 
@@ -36,7 +37,7 @@ namespace gnomon {
 
 class TimestampStore {
 public:
-    /// `capacity`: pairs, rounded up to a power of two, at least 2. 0: stores nothing.
+    /// `capacity`: pairs, rounded up to a power of two, at least 4. 0: stores nothing.
     explicit TimestampStore(std::size_t capacity);
     ~TimestampStore();
     TimestampStore(const TimestampStore&) = delete;
@@ -88,7 +89,12 @@ private:
     struct Bucket;
 
     Bucket& bucket_of(NtpTimestamp receive) const noexcept;
+    Bucket& beside(const Bucket& bucket) const noexcept;
     void refresh(Bucket& bucket) const noexcept;
+    Reservation reserved(Bucket& bucket, std::size_t place, NtpTimestamp receive) const noexcept;
+    bool update_in(Bucket& bucket, NtpTimestamp receive, NtpTimestamp transmit,
+                   TimestampSource source) noexcept;
+    std::optional<Transmit> take_from(Bucket& bucket, NtpTimestamp receive) noexcept;
 
     std::size_t bucket_count_ = 0;
     ZeroedArray<Bucket> buckets_;

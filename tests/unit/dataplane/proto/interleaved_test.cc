@@ -187,23 +187,24 @@ TEST(TimestampStore, TimestampStore_HasNothingBeforeTheDepartureIsKnown) {
 }
 
 TEST(TimestampStore, TimestampStore_ALateDepartureDoesNotReachWhoGotThePlace) {
-    TimestampStore store(2);  // one bucket, three places
+    TimestampStore store(4);  // two buckets, six places
     const auto first = store.reserve(key(0));
-    for (std::int64_t i = 1; i <= 3; ++i) save(store, i * 1000, at_ns(i * 1000 + 5));
+    for (std::int64_t i = 1; i <= 40; ++i) save(store, i * 1000, at_ns(i * 1000 + 5));
     store.complete(first.place, key(0), served(at_ns(77)));
     int found = 0;
-    for (std::int64_t i = 1; i <= 3; ++i) {
+    for (std::int64_t i = 1; i <= 40; ++i) {
         const auto transmit = store.take(key(i * 1000));
         if (!transmit) continue;
         ++found;
         EXPECT_EQ(ns_of(transmit), i * 1000 + 5);
     }
-    EXPECT_EQ(found, 2);
+    EXPECT_EQ(found, 5);
 }
 
 TEST(TimestampStore, TimestampStore_UsedPairsMakeRoomFirst) {
-    TimestampStore store(2);
-    for (std::int64_t i = 0; i < 3; ++i) save(store, i * 1000, at_ns(i * 1000));
+    TimestampStore store(4);
+    for (std::int64_t i = 0; i < 6; ++i) save(store, i * 1000, at_ns(i * 1000));
+    ASSERT_EQ(store.held().count, 6U) << "a full bucket passes pairs to the one beside";
     EXPECT_TRUE(store.take(key(1000)));
     save(store, 9000, at_ns(9000));
     EXPECT_TRUE(store.take(key(0)));
@@ -212,12 +213,11 @@ TEST(TimestampStore, TimestampStore_UsedPairsMakeRoomFirst) {
 }
 
 TEST(TimestampStore, TimestampStore_ReplacesTheOldestWhenFull) {
-    TimestampStore store(2);
-    for (std::int64_t i = 0; i < 20; ++i) save(store, i * 1000, at_ns(i * 1000));
-    EXPECT_EQ(store.held().count, 3U);
+    TimestampStore store(4);
+    for (std::int64_t i = 0; i < 40; ++i) save(store, i * 1000, at_ns(i * 1000));
+    EXPECT_EQ(store.held().count, 6U);
     EXPECT_FALSE(store.take(key(0)));
-    EXPECT_TRUE(store.take(key(19'000)));
-    EXPECT_TRUE(store.take(key(17'000)));
+    EXPECT_TRUE(store.take(key(39'000)));
 }
 
 TEST(TimestampStore, TimestampStore_HoldsMostOfItsCapacityOfRandomTimes) {
