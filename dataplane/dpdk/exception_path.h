@@ -63,7 +63,6 @@ private:
     int event_ = -1;
     SpscRing<Slot> down_;  ///< to the kernel
     SpscRing<Slot> up_;
-    bool pending_ = false;
     std::atomic<bool> sleeping_{false};
     std::atomic<bool> stop_{false};
     std::thread thread_;
