@@ -33,7 +33,7 @@ function eventMarks(events) {
           const x = plot.valToPos(event.at_s, "x", true);
           if (x < bbox.left || x > bbox.left + bbox.width) continue;
           ctx.strokeStyle = kEventColours[event.kind];
-          ctx.globalAlpha = event.kind === "selection" ? 0.35 : 0.8;
+          ctx.globalAlpha = event.kind === "selection" || event.kind === "alarm" ? 0.3 : 0.8;
           ctx.beginPath();
           ctx.moveTo(x, bbox.top);
           ctx.lineTo(x, bbox.top + bbox.height);
@@ -123,7 +123,7 @@ export class TimeChart {
       height: 190,
       cursor: { sync: { key: "time" }, drag: { x: true, y: false, setScale: false }, bind: { dblclick: () => onAll } },
       scales: { x: { time: true } },
-      axes: [axis(null, 36), axis(this.format, 78)],
+      axes: [axis(null, 36), axis(this.format, 92)],
       series: [{ label: "Time" }, ...lines.map((line, i) => ({
         label: line.label,
         stroke: line.colour ?? colourOf(i),
