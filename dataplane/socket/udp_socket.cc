@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "dataplane/socket/interface_filter.h"
 #include "dataplane/socket/socket_address.h"
 
 namespace gnomon {
@@ -125,6 +126,11 @@ SysResult<UdpSocket> open_udp_socket(const SocketOptions& options) {
         return Unexpected(SysError::last("bind to device " + options.device));
     }
     if (options.receive_stamps) enable_timestamping(options, socket);
+    if (!options.ignored_interfaces.empty()) {
+        if (auto ignored = ignore_interfaces(fd, options.ignored_interfaces); !ignored) {
+            return Unexpected(ignored.error());
+        }
+    }
 
     const bool wants_bind = options.local.port != 0 || options.reuse_port ||
                             (options.local.ip.is_ip() && !options.local.ip.is_any()) ||

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "dataplane/wire/address.h"
 #include "servo/units/result.h"
@@ -60,6 +61,8 @@ struct SocketOptions {
     /// Transmit stamps shall carry an id of ours (`maxtxbuffers`; Linux 6.13).
     bool transmit_ids = false;
     int receive_buffer_bytes = 0;  ///< 0: the system's default
+    /// Nothing is heard of what comes in there (interface_filter.h).
+    std::vector<int> ignored_interfaces;
 };
 
 /// What was opened. `transmit_stamps` false: the kernel refused timestamping, stamps are the

@@ -19,6 +19,7 @@
 #include "dataplane/port/spsc_ring.h"
 #include "dataplane/port/worker_random.h"
 #include "dataplane/proto/responder.h"
+#include "dataplane/socket/interface_filter.h"
 #include "dataplane/socket/socket_port.h"
 
 namespace gnomon {
@@ -122,6 +123,7 @@ public:
     const ServerCounters& counters() const noexcept { return responder_.counters(); }
     const ClientAnalytics& analytics() const noexcept { return analytics_; }
     SpscRing<Forwarded>& ring() noexcept { return ring_; }
+    const std::vector<std::unique_ptr<SocketPort>>& ports() const noexcept { return ports_; }
 
 private:
     void run();
@@ -335,6 +337,17 @@ void WorkerPool::publish(std::shared_ptr<const ServerTables> tables) {
         shared_->tables = std::move(tables);
     }
     shared_->generation.fetch_add(1, std::memory_order_release);
+}
+
+SysResult<void> WorkerPool::ignore_interfaces(std::span<const int> interface_indices) {
+    SysResult<void> result;
+    for (const auto& worker : workers_) {
+        for (const auto& port : worker->ports()) {
+            auto told = gnomon::ignore_interfaces(port->fd(), interface_indices);
+            if (!told && result) result = std::move(told);
+        }
+    }
+    return result;
 }
 
 int WorkerPool::forward_fd() const noexcept { return shared_->forward_event.get(); }

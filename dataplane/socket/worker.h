@@ -64,6 +64,10 @@ public:
     /// In force from each worker's next batch on.
     void publish(std::shared_ptr<const ServerTables> tables);
 
+    /// From now on the workers hear nothing of what comes in on these interfaces (none: everything).
+    /// The first error, after all sockets have been told.
+    SysResult<void> ignore_interfaces(std::span<const int> interface_indices);
+
     /// Becomes readable when `take_forwarded` has something.
     int forward_fd() const noexcept;
     /// At most out.size(); the rest waits. What does not fit into a worker's ring is dropped.

@@ -10,7 +10,7 @@ std::vector<CommandEntry> all_commands() {
     std::vector<CommandEntry> all;
     for (const auto& group :
          {report_commands(), source_commands(), clock_commands(), access_commands(),
-          analytics_commands(), capture_commands(), client_commands()}) {
+          analytics_commands(), capture_commands(), client_commands(), dataplane_commands()}) {
         all.insert(all.end(), group.begin(), group.end());
     }
     std::sort(all.begin(), all.end(),

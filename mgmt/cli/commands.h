@@ -32,6 +32,7 @@ std::vector<CommandEntry> access_commands();
 std::vector<CommandEntry> analytics_commands();
 std::vector<CommandEntry> capture_commands();
 std::vector<CommandEntry> client_commands();
+std::vector<CommandEntry> dataplane_commands();
 
 /// One line: finds and runs the command, writes the end dot, flushes. True for an empty line.
 bool process_line(Session& session, std::string_view line);

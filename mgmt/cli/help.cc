@@ -65,6 +65,7 @@ constexpr HelpLine kHelp[] = {
     {"serverstats", "Counters of the server"},
     {"top [<n>]", "Who asks most, how fast and how"},
     {"analytics", "What requests look like"},
+    {"dataplane", "Ports polled past the kernel"},
     {"allow [<subnet>]", "Serve a subnet"},
     {"allow all [<subnet>]", "Serve a subnet and all within"},
     {"deny [<subnet>]", "Do not serve a subnet"},

@@ -76,6 +76,7 @@ Answer monitoring(const Call& call) {
         case Command::ClientAccesses: return answer_clients(call);
         case Command::ClientTop: return answer(m.top_clients(call.index()));
         case Command::Analytics: return answer(m.analytics());
+        case Command::DataplaneData: return answer(m.dataplane(call.as<DataplaneQuery>()));
         default: return answer(Status::Invalid);
     }
 }

@@ -21,6 +21,9 @@ ReportResult<AuthReport> MonitoringReports::auth(const IpAddress&, UtcTime) { re
 ReportResult<std::string> MonitoringReports::source_name(const IpAddress&) { return kNoSource; }
 ReportResult<ActivityReport> MonitoringReports::activity() { return kNoReport; }
 ReportResult<ServerStatsReport> MonitoringReports::server_stats() { return kNoReport; }
+ReportResult<DataplaneReport> MonitoringReports::dataplane(const DataplaneQuery&) {
+    return kNoReport;
+}
 ReportResult<RtcReport> MonitoringReports::rtc() { return Unexpected(Status::NoRtc); }
 ReportResult<SmoothingReport> MonitoringReports::smoothing(UtcTime) { return kNoReport; }
 ReportResult<ManualReport> MonitoringReports::manual_samples() { return ManualReport{}; }

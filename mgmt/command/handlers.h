@@ -40,6 +40,8 @@ public:
     virtual ReportResult<std::string> source_name(const IpAddress& source);
     virtual ReportResult<ActivityReport> activity();
     virtual ReportResult<ServerStatsReport> server_stats();
+    /// `NotEnabled` without polled ports; `Invalid` for a port or worker that there is not.
+    virtual ReportResult<DataplaneReport> dataplane(const DataplaneQuery& query);
     /// `NoRtc` without a driver.
     virtual ReportResult<RtcReport> rtc();
     virtual ReportResult<SmoothingReport> smoothing(UtcTime now);

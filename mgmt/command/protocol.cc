@@ -81,6 +81,7 @@ constexpr CommandInfo kCommands[] = {
     {Command::ModifyOffset, kLocal, kAddressAndTwoWords, kNull},
     {Command::Local, kLocal, 48, kNull},
     {Command::ServoData, kOpen, kOneWord, ReplyType::ServoData},
+    {Command::DataplaneData, kOpen, 36, ReplyType::DataplaneData},
     {Command::CaptureStart, kLocal, 352, ReplyType::CaptureStatus},
     {Command::CaptureStop, kLocal, kEmpty, ReplyType::CaptureStatus},
     {Command::CaptureStatus, kLocal, kEmpty, ReplyType::CaptureStatus},
@@ -88,7 +89,7 @@ constexpr CommandInfo kCommands[] = {
     {Command::Analytics, kOpen, kEmpty, ReplyType::Analytics},
     {Command::State, kOpen, kEmpty, ReplyType::State},
 };
-static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 67);
+static_assert(sizeof(kCommands) / sizeof(kCommands[0]) == 68);
 
 constexpr auto make_index() {
     std::array<const CommandInfo*, kCommandCodes> index{};
@@ -104,13 +105,21 @@ struct OpenReport {
 };
 
 constexpr OpenReport kOpenReports[] = {
-    {"activity", Command::Activity, false},        {"authdata", Command::AuthData, true},
-    {"clients", Command::ClientAccesses, false},   {"manual", Command::ManualList, false},
-    {"ntpdata", Command::NtpData, true},           {"rtcdata", Command::RtcReport, false},
-    {"selectdata", Command::SelectData, true},     {"serverstats", Command::ServerStats, false},
-    {"servos", Command::ServoData, true},          {"smoothing", Command::Smoothing, false},
-    {"sourcename", Command::NtpSourceName, false}, {"sources", Command::SourceData, true},
-    {"sourcestats", Command::SourceStats, true},   {"state", Command::State, false},
+    {"activity", Command::Activity, false},
+    {"authdata", Command::AuthData, true},
+    {"clients", Command::ClientAccesses, false},
+    {"dataplane", Command::DataplaneData, false},
+    {"manual", Command::ManualList, false},
+    {"ntpdata", Command::NtpData, true},
+    {"rtcdata", Command::RtcReport, false},
+    {"selectdata", Command::SelectData, true},
+    {"serverstats", Command::ServerStats, false},
+    {"servos", Command::ServoData, true},
+    {"smoothing", Command::Smoothing, false},
+    {"sourcename", Command::NtpSourceName, false},
+    {"sources", Command::SourceData, true},
+    {"sourcestats", Command::SourceStats, true},
+    {"state", Command::State, false},
     {"tracking", Command::Tracking, false},
 };
 
@@ -150,6 +159,7 @@ std::size_t reply_size(std::uint16_t type) noexcept {
         case ReplyType::ServerStats: return 196;
         case ReplyType::NtpData: return 172;
         case ReplyType::ServoData: return 408;
+        case ReplyType::DataplaneData: return 440;
         case ReplyType::CaptureStatus: return 404;
         case ReplyType::ClientTop: return 504;
         case ReplyType::Analytics: return 396;

@@ -33,6 +33,9 @@ inline constexpr std::size_t kMaxManualSamples = 16;
 inline constexpr std::size_t kMaxServos = 8;
 inline constexpr std::size_t kServoNameSize = 16;  ///< NUL-padded
 inline constexpr std::size_t kPortNameSize = 64;   ///< NUL-padded
+inline constexpr std::size_t kMaxDropsPerReply = 12;
+inline constexpr std::size_t kDropNameSize = 24;
+inline constexpr std::size_t kLatencyBuckets = 32;
 
 enum class Command : std::uint16_t {
     Online = 1,
@@ -97,6 +100,7 @@ enum class Command : std::uint16_t {
     Local = 74,
     // Of gnomon, far from what chrony may ever use.
     ServoData = 192,
+    DataplaneData = 193,
     CaptureStart = 194,
     CaptureStop = 195,
     CaptureStatus = 196,
@@ -126,6 +130,7 @@ enum class ReplyType : std::uint16_t {
     ServerStats = 25,
     NtpData = 26,
     ServoData = 192,
+    DataplaneData = 193,
     CaptureStatus = 196,
     ClientTop = 197,
     Analytics = 198,

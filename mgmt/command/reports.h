@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/port/dataplane.h"
 #include "dataplane/wire/address.h"
+#include "mgmt/command/protocol.h"
 #include "servo/units/clock_status.h"
 #include "servo/units/ntp_types.h"
 #include "servo/units/time_point.h"
@@ -360,6 +362,70 @@ struct ManualSample {
 /// Only the first `kMaxManualSamples` travel.
 struct ManualReport {
     std::vector<ManualSample> samples;
+};
+
+/// Polled ports are reported in parts that fit into replies.
+enum class DataplanePart : std::uint32_t {
+    Port = 0,
+    Worker = 1,
+    Drops = 2,  ///< of one worker, from number `first` on
+};
+
+/// A polled port, without its workers.
+struct DataplanePort {
+    std::string device;    ///< as configured, at most 63 characters
+    std::string driver;    ///< at most 31
+    std::string offloads;  ///< in words, at most 127
+    DataplaneMode mode = DataplaneMode::Shared;
+    PortHealth health = PortHealth::Starting;
+    bool link_up = false;
+    bool serving = false;       ///< the port does, and not the kernel
+    bool kernel_under = false;  ///< the kernel can serve in its place
+    std::uint32_t link_speed_mbps = 0;
+    std::uint64_t hardware_missed = 0;
+    std::uint64_t no_buffers = 0;
+    std::uint64_t to_kernel_lost = 0;
+    std::uint64_t takeovers = 0;
+    double queueing_s = 0.0;
+};
+
+/// One thread of a port; see DataplaneWorkerReport for the meaning.
+struct DataplaneWorker {
+    std::uint32_t queue = 0;
+    std::int32_t core = -1;
+    std::uint64_t polls = 0;
+    std::uint64_t empty_polls = 0;
+    std::uint64_t rx_frames = 0;
+    std::uint64_t tx_frames = 0;
+    std::uint64_t tx_failed = 0;
+    std::uint64_t replies = 0;
+    std::uint64_t neighbour = 0;
+    std::uint64_t to_kernel = 0;
+    std::uint64_t forwarded = 0;
+    std::uint64_t forward_lost = 0;
+    std::array<std::uint64_t, 3> rx_stamps{};  ///< daemon, kernel, hardware
+    std::uint64_t tx_stamps = 0;
+    std::uint64_t tx_stamps_missed = 0;
+    double cycles_per_packet = 0.0;
+    double busy_share = 0.0;
+    double mean_burst = 0.0;
+    std::array<std::uint64_t, kLatencyBuckets> latency_log2_ns{};
+};
+
+struct DataplaneDrop {
+    std::string reason;  ///< at most 23 characters
+    std::uint64_t count = 0;
+};
+
+/// One part of the state of the polled ports: only the member that `part` names travels.
+struct DataplaneReport {
+    DataplanePart part = DataplanePart::Port;
+    std::uint32_t ports = 0;    ///< how many there are
+    std::uint32_t workers = 0;  ///< of this port
+    std::uint32_t drops = 0;    ///< reasons of this worker
+    DataplanePort port;
+    DataplaneWorker worker;
+    std::vector<DataplaneDrop> dropped;  ///< at most kMaxDropsPerReply, from `first` on
 };
 
 struct SourceCountReport {

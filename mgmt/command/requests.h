@@ -85,6 +85,13 @@ struct ClientRange {
     std::uint32_t max_places = 0xffff'ffff;
 };
 
+struct DataplaneQuery {
+    DataplanePart part = DataplanePart::Port;
+    std::uint32_t port = 0;
+    std::uint32_t worker = 0;
+    std::uint32_t first = 0;
+};
+
 /// A source by address, or by `ref_id` when the address is `Unspecified`.
 struct SelectOptionsRequest {
     IpAddress address;
@@ -156,6 +163,6 @@ using RequestBody =
     std::variant<NoArguments, SourceRange, BurstRequest, SourceInteger, SourceNumber,
                  NumberArgument, IntegerArgument, AddressArgument, MakestepLimits, TimeArgument,
                  LocalRequest, AccessRule, ClientRange, SelectOptionsRequest, SourceOffsetRequest,
-                 AddSourceRequest, CaptureRequest>;
+                 AddSourceRequest, CaptureRequest, DataplaneQuery>;
 
 }  // namespace gnomon::command

@@ -65,7 +65,7 @@ using ReplyBody =
                  RtcReport, ActivityReport, SmoothingReport, SettimeReport, ManualReport,
                  SourceNameReport, AuthReport, ClientAccessReport, SelectReport, ServerStatsReport,
                  NtpReport, LegacyServerStats, LegacyNtpData, ServosReport, CaptureReport,
-                 StateReport, TopReport, AnalyticsReport>;
+                 StateReport, TopReport, AnalyticsReport, DataplaneReport>;
 
 struct ReplyHeader {
     std::uint8_t version = kProtocolVersion;

@@ -222,6 +222,12 @@ void fields(P& p, typename P::template Ref<TopClient> r) {
     p.fill(2);
 }
 
+template <typename P>
+void fields(P& p, typename P::template Ref<DataplaneDrop> r) {
+    p.name(r.reason, kDropNameSize);
+    p.number(r.count);
+}
+
 /// A counted array in a field of constant size. A count beyond the array is cut on both sides.
 template <typename Item>
 void counted(Packer& p, const std::vector<Item>& items, std::size_t capacity, std::size_t size) {
@@ -269,6 +275,81 @@ void fields(P& p, typename P::template Ref<StateReport> r) {
     p.real(r.bound_growth_ppm);
     p.real(r.limit_s);
     p.real(r.breach_in_s);
+}
+
+constexpr std::size_t kDeviceSize = 64;
+constexpr std::size_t kDriverSize = 32;
+constexpr std::size_t kOffloadsSize = 128;
+// Bytes of the parts of a DataplaneReport. The longest decides.
+constexpr std::size_t kPortSize = kDeviceSize + kDriverSize + kOffloadsSize + 8 + 4 + 4 * 8 + 4;
+constexpr std::size_t kWorkerSize = 8 + 15 * 8 + 3 * 4 + kLatencyBuckets * 8;
+constexpr std::size_t kDropSize = kDropNameSize + 8;
+constexpr std::size_t kDropsSize = 4 + kMaxDropsPerReply * kDropSize;
+constexpr std::size_t kPartSize = std::max({kPortSize, kWorkerSize, kDropsSize});
+
+template <typename P>
+void fields(P& p, typename P::template Ref<DataplanePort> r) {
+    p.name(r.device, kDeviceSize);
+    p.name(r.driver, kDriverSize);
+    p.name(r.offloads, kOffloadsSize);
+    p.code(r.mode);
+    p.code(r.health);
+    flag8(p, r.link_up);
+    flag8(p, r.serving);
+    flag8(p, r.kernel_under);
+    p.fill(3);
+    p.number(r.link_speed_mbps);
+    p.number(r.hardware_missed);
+    p.number(r.no_buffers);
+    p.number(r.to_kernel_lost);
+    p.number(r.takeovers);
+    p.real(r.queueing_s);
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<DataplaneWorker> r) {
+    p.number(r.queue);
+    p.number(r.core);
+    p.number(r.polls);
+    p.number(r.empty_polls);
+    p.number(r.rx_frames);
+    p.number(r.tx_frames);
+    p.number(r.tx_failed);
+    p.number(r.replies);
+    p.number(r.neighbour);
+    p.number(r.to_kernel);
+    p.number(r.forwarded);
+    p.number(r.forward_lost);
+    for (auto& count : r.rx_stamps) p.number(count);
+    p.number(r.tx_stamps);
+    p.number(r.tx_stamps_missed);
+    p.real(r.cycles_per_packet);
+    p.real(r.busy_share);
+    p.real(r.mean_burst);
+    for (auto& count : r.latency_log2_ns) p.number(count);
+}
+
+template <typename P>
+void fields(P& p, typename P::template Ref<DataplaneReport> r) {
+    p.code(r.part);
+    p.number(r.ports);
+    p.number(r.workers);
+    p.number(r.drops);
+    switch (r.part) {
+        case DataplanePart::Port:
+            fields(p, r.port);
+            p.fill(kPartSize - kPortSize);
+            return;
+        case DataplanePart::Worker:
+            fields(p, r.worker);
+            p.fill(kPartSize - kWorkerSize);
+            return;
+        case DataplanePart::Drops:
+            counted(p, r.dropped, kMaxDropsPerReply, kDropSize);
+            p.fill(kPartSize - kDropsSize);
+            return;
+    }
+    p.fill(kPartSize);
 }
 
 template <typename P>
@@ -481,6 +562,7 @@ Result<ReplyBody, ParseError> empty_body(std::uint16_t type) {
         case ReplyType::State: return ReplyBody(StateReport{});
         case ReplyType::ClientTop: return ReplyBody(TopReport{});
         case ReplyType::Analytics: return ReplyBody(AnalyticsReport{});
+        case ReplyType::DataplaneData: return ReplyBody(DataplaneReport{});
     }
     return Unexpected(ParseError::UnknownCommand);
 }
@@ -495,6 +577,7 @@ constexpr ReplyType kBodyTypes[] = {
     ReplyType::NtpData,        ReplyType::LegacyServerStats, ReplyType::LegacyNtpData,
     ReplyType::ServoData,      ReplyType::CaptureStatus,     ReplyType::State,
     ReplyType::ClientTop,      ReplyType::Analytics,
+    ReplyType::DataplaneData,
 };
 static_assert(std::size(kBodyTypes) == std::variant_size_v<ReplyBody>);
 

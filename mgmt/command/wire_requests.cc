@@ -159,6 +159,14 @@ void fields(P& p, typename P::template Ref<ClientRange> r) {
 }
 
 template <typename P>
+void fields(P& p, typename P::template Ref<DataplaneQuery> r) {
+    p.code(r.part);
+    p.number(r.port);
+    p.number(r.worker);
+    p.number(r.first);
+}
+
+template <typename P>
 void fields(P& p, typename P::template Ref<SelectOptionsRequest> r) {
     p.address(r.address);
     p.ref_id(r.ref_id);
@@ -254,6 +262,7 @@ RequestBody shape_of(Command command) {
         case Command::CmdDeny:
         case Command::CmdDenyAll: return AccessRule{};
         case Command::ClientAccesses: return ClientRange{};
+        case Command::DataplaneData: return DataplaneQuery{};
         case Command::ModifySelectopts: return SelectOptionsRequest{};
         case Command::ModifyOffset: return SourceOffsetRequest{};
         case Command::AddSource: return AddSourceRequest{};

@@ -94,14 +94,18 @@ public:
           samples(config.process.dump_dir, services, clock, selection),
           manual(config.process.manual),
           state(config, services, clock, selection),
-          reports(now, clock, selection, sources, server, manual, state),
+          reports(now, clock, selection, sources, server, manual, state, services.polled_ports),
           source_commands(now, services, clock, selection, sources, refclocks),
           clock_commands(now, services, clock, selection, manual),
           process_commands(process, keys, samples, now),
           open(open_commands(config.command)),
           options_(options),
           workers_(services.workers),
-          observer_(services.observer) {}
+          observer_(services.observer) {
+        if (workers_ != nullptr) {
+            workers_->begin(server.client_log(), server.timestamp_store());
+        }
+    }
 
     void begin_turn(const Now& turn) {
         now = turn;
@@ -115,10 +119,7 @@ public:
         publish_to_workers();
     }
     void start_server() {
-        if (workers_ != nullptr) {
-            workers_->begin(server.client_log(), server.timestamp_store());
-            publish_to_workers();
-        }
+        publish_to_workers();
         server.start();
     }
     const EngineOptions& options() const noexcept { return options_; }

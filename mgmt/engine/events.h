@@ -13,6 +13,7 @@
 #include <string>
 #include <variant>
 
+#include "dataplane/port/dataplane.h"
 #include "dataplane/wire/address.h"
 #include "servo/discipline/discipline_types.h"
 #include "servo/units/clock_status.h"
@@ -364,6 +365,15 @@ struct RefclockRecord {
     double dispersion_s = 0.0;
 };
 
+/// Who serves on a polled port has changed, or why it does not.
+struct PolledPortChanged {
+    std::string device;  ///< as configured
+    PortHealth health = PortHealth::Healthy;
+    bool serving = false;       ///< the port does; else the kernel, if there is one under it
+    bool kernel_under = false;  ///< the kernel's sockets can serve in its place
+    bool has_failed = false;    ///< it has served before, and not all the time
+};
+
 using Event = std::variant<
     SourceAdded, SourceRemoved, SourceAddFailed, SourceReplaced, NameNotFound, OnlineChanged,
     SourceParameterChanged, MeshCorrected, KodReceived, KeyProblem, KeysLoaded, AllSourcesReset,
@@ -374,6 +384,6 @@ using Event = std::variant<
     FallbackDriftUsed, LeapEvent, TaiOffsetSet, LeapTableStatus, SmoothingChanged, LocalModeChanged,
     ParameterChanged, ManualAdjustment, DumpFileLoaded, FileWriteFailed, ServerSocketFailed,
     MeasurementRecord, StatisticsRecord, TrackingRecord, SelectionRecord, RefclockProblem,
-    RefclockRecord, TemperatureProblem, TemperatureRecord, ClockStateChanged>;
+    RefclockRecord, TemperatureProblem, TemperatureRecord, ClockStateChanged, PolledPortChanged>;
 
 }  // namespace gnomon

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "mgmt/engine/analytics_report.h"
+#include "mgmt/engine/dataplane_report.h"
 
 namespace gnomon {
 namespace {
@@ -75,14 +76,15 @@ void fill_reply(command::NtpReport& report, const ReplyRecord& reply) {
 
 ReportAgent::ReportAgent(const Now& now, ClockAgent& clock, SelectionAgent& selection,
                          SourceManager& sources, ServerAgent& server, const ManualInput& manual,
-                         const StateAgent& state)
+                         const StateAgent& state, PolledPortReports* polled_ports)
     : now_(now),
       clock_(clock),
       selection_(selection),
       sources_(sources),
       server_(server),
       manual_(manual),
-      state_(state) {}
+      state_(state),
+      polled_ports_(polled_ports) {}
 
 const SelectableSource* ReportAgent::at(std::uint32_t index) const {
     return index < selection_.sources().size() ? selection_.sources()[index] : nullptr;
@@ -291,6 +293,12 @@ command::ReportResult<command::SmoothingReport> ReportAgent::smoothing(UtcTime n
     report.last_update_ago_s = state.last_update_ago_s;
     report.remaining_s = state.remaining_s;
     return report;
+}
+
+command::ReportResult<command::DataplaneReport> ReportAgent::dataplane(
+    const command::DataplaneQuery& query) {
+    if (polled_ports_ == nullptr) return Unexpected(Status::NotEnabled);
+    return dataplane_report(polled_ports_->polled_ports(), query);
 }
 
 command::ReportResult<command::ManualReport> ReportAgent::manual_samples() {

@@ -7,6 +7,7 @@
 #include "mgmt/config/config.h"
 #include "mgmt/engine/clock_agent.h"
 #include "mgmt/engine/manual_input.h"
+#include "mgmt/engine/polled_port_reports.h"
 #include "mgmt/engine/selection_agent.h"
 #include "mgmt/engine/server_agent.h"
 #include "mgmt/engine/source_manager.h"
@@ -19,7 +20,7 @@ public:
     /// `now`: the time of the request being answered. Everything outlives the agent.
     ReportAgent(const Now& now, ClockAgent& clock, SelectionAgent& selection,
                 SourceManager& sources, ServerAgent& server, const ManualInput& manual,
-                const StateAgent& state);
+                const StateAgent& state, PolledPortReports* polled_ports);
 
     command::ReportResult<command::TrackingReport> tracking(UtcTime now) override;
     command::ReportResult<command::StateReport> state() override;
@@ -34,6 +35,8 @@ public:
     command::ReportResult<std::string> source_name(const IpAddress& source) override;
     command::ReportResult<command::ActivityReport> activity() override;
     command::ReportResult<command::ServerStatsReport> server_stats() override;
+    command::ReportResult<command::DataplaneReport> dataplane(
+        const command::DataplaneQuery& query) override;
     command::ReportResult<command::RtcReport> rtc() override;
     command::ReportResult<command::SmoothingReport> smoothing(UtcTime now) override;
     command::ReportResult<command::ManualReport> manual_samples() override;
@@ -53,6 +56,7 @@ private:
     const ManualInput& manual_;
     const StateAgent& state_;
     AnalyticsSnapshot top_;  ///< as the first page of `top_clients` was made from
+    PolledPortReports* polled_ports_;
 };
 
 }  // namespace gnomon

@@ -5,6 +5,26 @@
 
 namespace gnomon {
 
+WorkerGroup::WorkerGroup(std::vector<ServerWorkers*> members) : members_(std::move(members)) {
+    members_.erase(std::remove(members_.begin(), members_.end(), nullptr), members_.end());
+}
+
+void WorkerGroup::begin(ClientLog& log, TimestampStore& store) {
+    for (ServerWorkers* member : members_) member->begin(log, store);
+}
+
+void WorkerGroup::publish(const ServerState& state) {
+    for (ServerWorkers* member : members_) member->publish(state);
+}
+
+void WorkerGroup::publish(std::shared_ptr<const ServerTables> tables) {
+    for (ServerWorkers* member : members_) member->publish(tables);
+}
+
+void WorkerGroup::add_to(ServerStats& stats) const {
+    for (const ServerWorkers* member : members_) member->add_to(stats);
+}
+
 void TablesPublisher::publish(ServerWorkers& workers, const Version& version,
                               const AccessTable& access, const KeyTable& keys,
                               std::vector<IpAddress> sources) {

@@ -24,7 +24,7 @@ class ServerWorkers {
 public:
     virtual ~ServerWorkers() = default;
 
-    /// Once, before the first server socket is opened. Log and store are safe to share with any
+    /// Once, when the engine is made. Log and store are safe to share with any
     /// number of threads; both live as long as the engine, which closes the server's sockets before
     /// it ends.
     virtual void begin(ClientLog& log, TimestampStore& store) = 0;
@@ -39,6 +39,23 @@ public:
         static_cast<void>(snapshot);
         static_cast<void>(now);
     }
+};
+
+/// Several kinds of workers as one; those that are null are left out.
+class WorkerGroup final : public ServerWorkers {
+public:
+    /// Members outlive the group.
+    explicit WorkerGroup(std::vector<ServerWorkers*> members);
+
+    void begin(ClientLog& log, TimestampStore& store) override;
+    void publish(const ServerState& state) override;
+    void publish(std::shared_ptr<const ServerTables> tables) override;
+    void add_to(ServerStats& stats) const override;
+
+    bool empty() const noexcept { return members_.empty(); }
+
+private:
+    std::vector<ServerWorkers*> members_;
 };
 
 /// Publishes tables when they have changed, and only then: cheap enough for every turn.

@@ -132,6 +132,7 @@ public:
 };
 
 class ServerWorkers;
+class PolledPortReports;
 
 /// Everything together, as handed to the engine.
 struct Services {
@@ -142,9 +143,10 @@ struct Services {
     Storage& storage;
     ConfigFiles& files;  ///< `sourcedir` directories, at start and at `reload sources`
     EventSink& events;
-    ServerWorkers* workers = nullptr;      ///< null: the engine answers every request itself
-    RefclockReaders* refclocks = nullptr;  ///< null: no reference clock has samples
-    ClockObserver* observer = nullptr;     ///< null: nobody
+    ServerWorkers* workers = nullptr;           ///< null: the engine answers every request itself
+    RefclockReaders* refclocks = nullptr;       ///< null: no reference clock has samples
+    ClockObserver* observer = nullptr;          ///< null: nobody
+    PolledPortReports* polled_ports = nullptr;  ///< null: there are none
 };
 
 }  // namespace gnomon

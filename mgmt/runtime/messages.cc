@@ -223,6 +223,7 @@ struct Words {
         return error("Could not open NTP socket : {}", e.error);
     }
 
+    Text operator()(const PolledPortChanged& e) const { return polled_port(e); }
     Text operator()(const OrphanRefIdUnknown&) const {
         return error("Unknown local refid in orphan mode");
     }
@@ -247,6 +248,7 @@ private:
     static Text initial_offset(const InitialOffset& e);
     static Text clock_state(const ClockStateChanged& e);
     static Text leap_table(const LeapTableStatus& e);
+    static Text polled_port(const PolledPortChanged& e);
 };
 
 Text Words::parameter(const SourceParameterChanged& e) {
@@ -370,6 +372,25 @@ Text Words::leap_table(const LeapTableStatus& e) {
             return info("Using {} timezone to obtain leap second data", e.name);
         case LeapTableStatus::Kind::ZoneInvalid:
             return warning("Timezone {} failed leap second check, ignoring", e.name);
+    }
+    return std::nullopt;
+}
+
+Text Words::polled_port(const PolledPortChanged& e) {
+    const char* who = e.kernel_under ? "kernel sockets serve" : "nobody serves there";
+    switch (e.health) {
+        case PortHealth::Healthy:
+            return e.has_failed ? info("Port {} works again and serves", e.device)
+                                : info("Port {} serves", e.device);
+        case PortHealth::Starting:
+            return e.has_failed ? info("Port {} starts again, {}", e.device, who)
+                                : warning("Port {} is slow to start, {}", e.device, who);
+        case PortHealth::LinkDown: return warning("Port {} has no link, {}", e.device, who);
+        case PortHealth::Stalled: return error("Port {} stalled, {}", e.device, who);
+        case PortHealth::NoBuffers:
+            return error("Port {} is out of packet buffers, {} (directive dataplane mbufs)",
+                         e.device, who);
+        case PortHealth::Lost: return error("Port {} has lost its device, {}", e.device, who);
     }
     return std::nullopt;
 }

@@ -69,6 +69,13 @@ SysResult<void> ServerThreads::open(const SocketOptions& socket) {
     return started;
 }
 
+SysResult<void> ServerThreads::ignore_interfaces(std::span<const int> interface_indices) {
+    for (SocketOptions& socket : sockets_) {
+        socket.ignored_interfaces.assign(interface_indices.begin(), interface_indices.end());
+    }
+    return pool_ ? pool_->ignore_interfaces(interface_indices) : SysResult<void>();
+}
+
 void ServerThreads::close(IpAddress::Family family) {
     const auto gone = std::remove_if(
         sockets_.begin(), sockets_.end(),

@@ -41,6 +41,8 @@ public:
     void close(IpAddress::Family family);
     /// Ends the threads, whatever is open. The engine's log and store are not touched any more.
     void stop();
+    /// For the sockets that are open and those to come (interface_filter.h).
+    SysResult<void> ignore_interfaces(std::span<const int> interface_indices);
     bool send(const TxDatagram& datagram) { return pool_ != nullptr && pool_->send(datagram); }
 
 private:

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "dataplane/socket/interface_filter.h"
 #include "mgmt/runtime/server_threads.h"
 #include "servo/units/assert.h"
 
@@ -96,9 +97,9 @@ SocketOptions SocketNetwork::client_options(const SocketAddress& remote) const {
 }
 
 SocketHandle SocketNetwork::add_client(std::unique_ptr<SocketPort> port) {
-    while (next_handle_ == kNoSocket || next_handle_ == kServerSocket ||
+    while (next_handle_ == kNoSocket || next_handle_ >= kFirstPolledHandle ||
            clients_.count(next_handle_) != 0) {
-        ++next_handle_;
+        next_handle_ = (next_handle_ + 1) % kFirstPolledHandle;
     }
     const SocketHandle handle = next_handle_++;
     watch(*port, handle);
@@ -176,7 +177,22 @@ SocketOptions SocketNetwork::server_options(Family family) const {
     options.broadcast = true;
     options.hardware_stamps = options_.hardware_stamps;
     options.transmit_ids = config_.timestamping.max_tx_buffers > 0;
+    options.ignored_interfaces = ignored_interfaces_;
     return options;
+}
+
+SysResult<void> SocketNetwork::ignore_interfaces(std::vector<int> interface_indices) {
+    ignored_interfaces_ = std::move(interface_indices);
+    SysResult<void> result;
+    if (options_.server_threads != nullptr) {
+        result = options_.server_threads->ignore_interfaces(ignored_interfaces_);
+    }
+    for (const auto& port : server_) {
+        if (!port) continue;
+        auto told = gnomon::ignore_interfaces(port->fd(), ignored_interfaces_);
+        if (!told && result) result = std::move(told);
+    }
+    return result;
 }
 
 SysResult<void> SocketNetwork::open_server(Family family) {

@@ -22,6 +22,9 @@ namespace gnomon {
 
 class ServerThreads;
 
+/// Handles from here on are not of sockets: polled_network.h gives them out.
+inline constexpr SocketHandle kFirstPolledHandle = 0x8000'0000;
+
 class SocketNetwork final : public Network {
 public:
     struct Options {
@@ -47,6 +50,10 @@ public:
     SysResult<void> open_server(IpAddress::Family family) override;
     void close_server(IpAddress::Family family) override;
     bool is_connectable(const SocketAddress& remote) override;
+
+    /// From now on the server's sockets hear nothing of what comes in on these interfaces (none:
+    /// everything), those to come included. The first error, after all have been told.
+    SysResult<void> ignore_interfaces(std::vector<int> interface_indices);
 
     /// Frees what has been closed. Call once per turn of the loop, after its handlers.
     void release_closed() { closed_.clear(); }
@@ -88,8 +95,9 @@ private:
     /// Whether the engine asked for the server's socket; otherwise it is open for clients only.
     std::unordered_map<SocketHandle, Client> clients_;
     std::optional<SocketHandle> shared_[2];
-    SocketHandle next_handle_ = 1;
+    SocketHandle next_handle_ = 1;  ///< below kFirstPolledHandle
     std::vector<std::unique_ptr<SocketPort>> closed_;
+    std::vector<int> ignored_interfaces_;
 };
 
 /// Whether a UDP socket of the family can be made here.
