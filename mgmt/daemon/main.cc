@@ -108,6 +108,7 @@ SysResult<void> become_daemon_user(const Options& options, const Config& config,
     KeptRights kept;
     kept.set_time = options.control_clock;
     kept.bind_ports = config.server.port > 0 && config.server.port < 1024;
+    kept.polled_ports = !config.dataplane.ports.empty();
     kept.raw_devices = !config.server.bind_device.empty() || !config.client.bind_device.empty();
     return drop_privileges(ids, kept);
 }
@@ -176,7 +177,9 @@ int serve(const ProgramName& program, const Options& options, Config& config, Re
     }
     check_directories(options, config);
     const SignalFlag signals;
-    if (auto loaded = load_system_call_filter(options.filter_level); !loaded) {
+    if (auto loaded =
+            load_system_call_filter(options.filter_level, !config.dataplane.ports.empty());
+        !loaded) {
         return log_fatal("Could not load seccomp filter : {} (option -F)",
                          loaded.error().message());
     }

@@ -62,11 +62,11 @@ SysResult<void> PolledPorts::open(const DataplaneModule& module) {
 void PolledPorts::close() {
     if (!dataplane_) return;
     around_.loop.unwatch(dataplane_->forward_fd());
-    for (std::size_t i = 0; i < supervisor_.size(); ++i) {
-        if (supervisor_.is_taking(i)) dataplane_->set_taking(i, false);
-    }
-    supervisor_ = DataplaneSupervisor(0);
+    const DataplaneSupervisor last = std::exchange(supervisor_, DataplaneSupervisor(0));
     update_ignored_interfaces();
+    for (std::size_t i = 0; i < last.size(); ++i) {
+        if (last.is_taking(i)) dataplane_->set_taking(i, false);
+    }
     const ExitWatchdog watchdog(kLongestEnd, "The dataplane");
     dataplane_.reset();
 }

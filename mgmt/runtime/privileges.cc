@@ -34,7 +34,11 @@ SysResult<void> keep_capabilities(const KeptRights& kept) {
     };
     if (kept.set_time) add("cap_sys_time");
     if (kept.bind_ports) add("cap_net_bind_service");
-    if (kept.raw_devices) add("cap_net_raw");
+    if (kept.raw_devices || kept.polled_ports) add("cap_net_raw");
+    if (kept.polled_ports) {
+        add("cap_net_admin");
+        add("cap_bpf");
+    }
     text = text.empty() ? "=" : text + "=ep";
 
     cap_t capabilities = cap_from_text(text.c_str());

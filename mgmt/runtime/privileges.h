@@ -21,6 +21,8 @@ struct KeptRights {
     bool set_time = true;      ///< CAP_SYS_TIME: steer the clock
     bool bind_ports = true;    ///< CAP_NET_BIND_SERVICE: open the NTP port later on
     bool raw_devices = false;  ///< CAP_NET_RAW: bind new sockets to a device
+    /// CAP_NET_ADMIN and CAP_BPF: hang XDP programs in and out, bring devices up again
+    bool polled_ports = false;
 };
 
 /// From root to `ids` for good, keeping only `kept`. Call with one thread, after the privileged

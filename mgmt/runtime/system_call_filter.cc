@@ -158,6 +158,16 @@ constexpr const char* kAllowed[] = {
     "uname",
 };
 
+// What DPDK and its drivers do when a device is looked after, stopped and closed.
+constexpr const char* kPolledPorts[] = {
+    "bpf",           "epoll_create1",   "epoll_ctl",     "epoll_pwait", "epoll_wait",
+    "fallocate",     "flock",           "get_mempolicy", "mbind",       "memfd_create",
+    "mincore",       "mlock",           "munlock",       "rmdir",       "sched_setaffinity",
+    "set_mempolicy", "timerfd_settime",
+};
+
+constexpr int kPolledFamilies[] = {AF_PACKET, AF_XDP};
+
 constexpr const char* kDenied[] = {
     "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev"};
 
@@ -195,6 +205,20 @@ int add_allowed(void* filter) {
     return add_by_name(filter, SCMP_ACT_ERRNO(ENOSYS), "clone3");
 }
 
+int add_polled_ports(void* filter) {
+    for (const char* name : kPolledPorts) {
+        if (const int error = add_by_name(filter, SCMP_ACT_ALLOW, name)) return error;
+    }
+    for (const int family : kPolledFamilies) {
+        const scmp_arg_cmp is_family{0, SCMP_CMP_EQ, static_cast<scmp_datum_t>(family), 0};
+        if (const int error =
+                seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, is_family)) {
+            return error;
+        }
+    }
+    return 0;
+}
+
 int add_denied(void* filter, std::uint32_t action) {
     for (const char* name : kDenied) {
         if (const int error = add_by_name(filter, action, name)) return error;
@@ -204,7 +228,7 @@ int add_denied(void* filter, std::uint32_t action) {
 
 }  // namespace
 
-SysResult<void> load_system_call_filter(int level) {
+SysResult<void> load_system_call_filter(int level, bool polled_ports) {
     if (level == 0) return {};
     const int strictness = std::abs(level);
     if (strictness > 2) return Unexpected(SysError{"system call filter", EINVAL});
@@ -213,6 +237,7 @@ SysResult<void> load_system_call_filter(int level) {
     const Filter filter(seccomp_init(strictness == 1 ? forbid : SCMP_ACT_ALLOW));
     if (!filter) return Unexpected(SysError{"seccomp_init", ENOMEM});
     int error = strictness == 1 ? add_allowed(filter.get()) : add_denied(filter.get(), forbid);
+    if (error == 0 && strictness == 1 && polled_ports) error = add_polled_ports(filter.get());
     if (error == 0) error = seccomp_load(filter.get());
     if (error != 0) return Unexpected(SysError{"system call filter", -error});
     return {};

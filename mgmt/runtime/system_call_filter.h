@@ -13,6 +13,8 @@ namespace gnomon {
 /// filter. EINVAL for other levels.
 /// For good, for this thread and those it starts afterwards; call when everything that needs more is
 /// done.
-SysResult<void> load_system_call_filter(int level);
+/// `polled_ports`: a dataplane is supervised and taken down by this thread: devices, XDP programs and
+/// memory, which its own threads, started before, are not kept from.
+SysResult<void> load_system_call_filter(int level, bool polled_ports = false);
 
 }  // namespace gnomon

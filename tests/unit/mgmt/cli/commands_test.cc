@@ -54,6 +54,17 @@ public:
     double slept_s = 0.0;
 };
 
+std::vector<std::string> split_lines(const std::string& text) {
+    std::vector<std::string> lines;
+    std::size_t from = 0;
+    while (from < text.size()) {
+        const std::size_t end = text.find('\n', from);
+        lines.push_back(text.substr(from, end - from));
+        from = end + 1;
+    }
+    return lines;
+}
+
 class Commands : public ::testing::Test {
 protected:
     bool run(std::string_view line) {
@@ -335,6 +346,53 @@ TEST_F(Commands, StateSaysWhyAndHowWrongTheClockMayBe) {
     EXPECT_NE(terminal.output.find("82000 seconds"), std::string::npos);
     refuse(Command::State, Status::Invalid);
     EXPECT_FALSE(run("state"));
+}
+
+TEST_F(Commands, DataplaneAsksForAllPartsAndPutsThemTogether) {
+    using command::DataplanePart;
+    command::DataplaneReport report;
+    report.ports = 1;
+    report.workers = 2;
+    report.drops = 3;
+    report.port.device = "af_xdp:eth1";
+    report.port.driver = "net_af_xdp";
+    report.port.health = PortHealth::Healthy;
+    report.port.serving = true;
+    report.worker.queue = 1;
+    report.worker.replies = 42;
+    report.dropped = {{"rate-limited", 5}, {"bad-checksum", 1}};
+    answer(Command::DataplaneData, report);
+    settings.format = Format::Csv;
+    EXPECT_TRUE(run("dataplane"));
+    const auto rows = split_lines(terminal.output);
+    // The fake gives two drops however often it is asked: 2 + 2 ≥ 3.
+    ASSERT_EQ(rows.size(), 1u + 2u + 2u * 4u) << terminal.output;
+    EXPECT_EQ(rows[0].substr(0, 58), "port,0,af_xdp:eth1,net_af_xdp,shared,healthy,port,0,0,,0,0");
+    EXPECT_EQ(rows[1].substr(0, 11), "worker,0,1,");
+    EXPECT_EQ(rows[2], "drop,0,1,rate-limited,5");
+    std::vector<DataplanePart> parts;
+    for (const auto& [command, body] : channel.requests) {
+        parts.push_back(std::get<command::DataplaneQuery>(body).part);
+    }
+    EXPECT_EQ(parts, (std::vector<DataplanePart>{DataplanePart::Port, DataplanePart::Worker,
+                                                 DataplanePart::Drops, DataplanePart::Drops,
+                                                 DataplanePart::Worker, DataplanePart::Drops,
+                                                 DataplanePart::Drops}));
+
+    settings.format = Format::Json;
+    EXPECT_TRUE(run("dataplane"));
+    const auto json = nlohmann::json::parse(terminal.output);
+    ASSERT_EQ(json.size(), 1u);
+    EXPECT_EQ(json[0]["served_by"], "port");
+    EXPECT_EQ(json[0]["workers"][1]["replies"], 42);
+    EXPECT_EQ(json[0]["workers"][0]["drops"]["rate-limited"], 5);
+
+    settings.format = Format::Text;
+    EXPECT_TRUE(run("dataplane"));
+    EXPECT_NE(terminal.output.find("Health          : healthy\n"), std::string::npos);
+    EXPECT_NE(terminal.output.find("Dropped: rate-limited 5, bad-checksum 1"), std::string::npos);
+    refuse(Command::DataplaneData, Status::NotEnabled);
+    EXPECT_FALSE(run("dataplane"));
 }
 
 TEST_F(Commands, WaitsyncTriesUntilTheLimitsHold) {

@@ -1,4 +1,5 @@
 #include "mgmt/cli/format.h"
+#include "mgmt/cli/format_dataplane.h"
 
 #include <gtest/gtest.h>
 
@@ -136,6 +137,18 @@ TEST(Format, CsvHasItsDocumentedNumberOfFields) {
     EXPECT_EQ(fields(smoothing_record({})), 7);
     EXPECT_EQ(fields(rtc_record({})), 6);
     EXPECT_EQ(fields(manual_record({}, 0)), 5);
+}
+
+TEST(Dataplane, QuantilesOfTheLatencyLieInTheirBuckets) {
+    std::array<std::uint64_t, command::kLatencyBuckets> histogram{};
+    EXPECT_EQ(latency_quantile_s(histogram, 0.5), 0.0);
+    histogram[10] = 98;  // 1.024 to 2.048 us
+    histogram[20] = 2;   // 1.05 to 2.1 ms
+    const double median_s = latency_quantile_s(histogram, 0.5);
+    EXPECT_GT(median_s, 1.024e-6);
+    EXPECT_LT(median_s, 2.048e-6);
+    EXPECT_GT(latency_quantile_s(histogram, 0.99), 1e-3);
+    EXPECT_LE(latency_quantile_s(histogram, 1.0), 2.1e-3);
 }
 
 }  // namespace

@@ -365,6 +365,62 @@ TEST(ReplyCodec, AnalyticsComeBack) {
     EXPECT_EQ(back.measured, report.measured);
 }
 
+TEST(ReplyCodec, EveryPartOfTheDataplaneComesBackInAReplyOfTheSameSize) {
+    DataplaneReport report;
+    report.ports = 2;
+    report.workers = 3;
+    report.drops = 40;
+    report.port = {"af_xdp:eth1",
+                   "net_af_xdp",
+                   "rx-checksum",
+                   DataplaneMode::Exclusive,
+                   PortHealth::NoBuffers,
+                   true,
+                   false,
+                   true,
+                   10000,
+                   1,
+                   2,
+                   3,
+                   4,
+                   1.5e-6};
+    report.worker.queue = 2;
+    report.worker.core = -1;
+    report.worker.rx_frames = 0x1'0000'0001;
+    report.worker.rx_stamps = {1, 2, 3};
+    report.worker.mean_burst = 31.5;
+    report.worker.latency_log2_ns[31] = 77;
+    report.dropped.assign(13, DataplaneDrop{"rate-limited", 5});
+
+    report.part = DataplanePart::Port;
+    EXPECT_EQ(reply_bytes(report).size(), 440u);
+    DataplaneReport back = reply_round_trip(report);
+    EXPECT_EQ(back.workers, 3u);
+    EXPECT_EQ(back.port.device, "af_xdp:eth1");
+    EXPECT_EQ(back.port.mode, DataplaneMode::Exclusive);
+    EXPECT_EQ(back.port.health, PortHealth::NoBuffers);
+    EXPECT_TRUE(back.port.kernel_under);
+    EXPECT_FALSE(back.port.serving);
+    EXPECT_EQ(back.port.takeovers, 4u);
+    EXPECT_NEAR(back.port.queueing_s, 1.5e-6, 1e-12);
+
+    report.part = DataplanePart::Worker;
+    EXPECT_EQ(reply_bytes(report).size(), 440u);
+    back = reply_round_trip(report);
+    EXPECT_EQ(back.worker.core, -1);
+    EXPECT_EQ(back.worker.rx_frames, 0x1'0000'0001U);
+    EXPECT_EQ(back.worker.rx_stamps[2], 3u);
+    EXPECT_EQ(back.worker.mean_burst, 31.5);
+    EXPECT_EQ(back.worker.latency_log2_ns[31], 77u);
+
+    report.part = DataplanePart::Drops;
+    EXPECT_EQ(reply_bytes(report).size(), 440u);
+    back = reply_round_trip(report);
+    EXPECT_EQ(back.drops, 40u);
+    ASSERT_EQ(back.dropped.size(), kMaxDropsPerReply) << "the others are asked for";
+    EXPECT_EQ(back.dropped[11].reason, "rate-limited");
+}
+
 TEST(ReplyCodec, ServerStatsEndInReservedOnes) {
     ServerStatsReport report;
     report.ntp_hits = 0x1'0000'0002;

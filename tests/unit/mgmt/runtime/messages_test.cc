@@ -33,6 +33,18 @@ TEST(Messages, CannotSynchronise_GivesTheNumbersScriptsLookFor) {
               "Can't synchronise: no majority (no agreement among 5 trusted sources)");
 }
 
+TEST(Messages, PolledPort_SaysWhatIsWrongAndWhoServesNow) {
+    PolledPortChanged event{"af_xdp:eth1", PortHealth::Healthy, true, true, false};
+    EXPECT_EQ(text_of(event), "Port af_xdp:eth1 serves");
+    event = {"af_xdp:eth1", PortHealth::Stalled, false, true, true};
+    EXPECT_EQ(text_of(event), "Port af_xdp:eth1 stalled, kernel sockets serve");
+    EXPECT_EQ(message_for(event)->severity, LogSeverity::Error);
+    event.kernel_under = false;
+    EXPECT_EQ(text_of(event), "Port af_xdp:eth1 stalled, nobody serves there");
+    event = {"af_xdp:eth1", PortHealth::Healthy, true, true, true};
+    EXPECT_EQ(text_of(event), "Port af_xdp:eth1 works again and serves");
+}
+
 TEST(Messages, UnacceptableSource_NamesTheLimit) {
     using Reason = SourceUnacceptable::Reason;
     const SourceLabel source = label("192.0.2.1", "192.0.2.1");
