@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mgmt/runtime/capture_control.h"
+#include "mgmt/runtime/dataplane_module.h"
 #include "mgmt/runtime/log.h"
 #include "mgmt/runtime/messages.h"
 #include "servo/actuator/clock_reader.h"
@@ -50,12 +51,15 @@ Appliance::Appliance(const Options& options, const Config& config)
       log_files_(config.log),
       capture_writer_(taps_, config.log.directory),
       server_threads_(make_server_threads()),
+      polled_ports_(make_polled_ports()),
+      polled_network_(make_polled_network()),
+      workers_({server_threads_.get(), polled_ports_.get()}),
       nic_clocks_(
           [this](SystemTime t) { return engine_ ? engine_->utc(t) : UtcTime::from_ns(t.ns()); },
           [this](double offset_s, double frequency) {
               return engine_ && engine_->follow_oscillator(offset_s, frequency, now());
           }),
-      network_(loop_, config, *this,
+      network_(loop_, config, sink_of_sockets(),
                network_options(options, config, server_threads_.get(), nic_clocks_, taps_)),
       resolver_(loop_,
                 [this](NameResolver::QueryId query, const ResolvedName& answer) {
@@ -69,11 +73,61 @@ Appliance::Appliance(const Options& options, const Config& config)
       telemetry_(loop_, config.process.telemetry_socket),
       refclocks_(loop_, [this](std::size_t index, std::span<const RawRefclockSample> samples) {
           engine_->handle_refclock_samples(index, samples, now());
-      }) {}
+      }) {
+    if (polled_network_) {
+        polled_network_->set_sockets(network_);
+        polled_ports_->set_sink(*polled_network_);
+    }
+}
 
 Appliance::~Appliance() {
     // They use what belongs to the engine.
+    if (polled_ports_) polled_ports_->close();
     if (server_threads_) server_threads_->stop();
+}
+
+std::unique_ptr<PolledPorts> Appliance::make_polled_ports() {
+    // A look at the time takes no ports.
+    const bool serves = !options_.set_once && !options_.print_once;
+    if (config_.dataplane.ports.empty() || !serves) return nullptr;
+    DataplaneConfig dataplane = config_.dataplane;
+    dataplane.ntp_port = config_.server.port;
+    dataplane.dscp = static_cast<std::uint8_t>(config_.client.dscp);
+    // Named here: the base is private to everybody else.
+    EventSink& events = *this;
+    return std::make_unique<PolledPorts>(
+        dataplane,
+        PolledPorts::Surroundings{loop_, random_, events,
+                                  [this](bool corrected) { return measure_counter(corrected); },
+                                  [this](std::vector<int> interfaces) {
+                                      return network_.ignore_interfaces(std::move(interfaces));
+                                  }});
+}
+
+std::unique_ptr<PolledNetwork> Appliance::make_polled_network() {
+    if (!polled_ports_) return nullptr;
+    DatagramSink& sink = *this;
+    return std::make_unique<PolledNetwork>(config_, *polled_ports_, sink, random_);
+}
+
+DatagramSink& Appliance::sink_of_sockets() {
+    if (polled_network_) return *polled_network_;
+    return *this;
+}
+
+CounterLine Appliance::measure_counter(bool corrected) {
+    if (!counter_clock_) return CounterLine{};
+    return corrected ? counter_clock_->corrected() : counter_clock_->measure();
+}
+
+SysResult<void> Appliance::open_polled_ports() {
+    auto counter = CounterClock::open();
+    if (!counter) return Unexpected(counter.error());
+    counter_clock_ = std::move(*counter);
+    const auto module = load_dataplane_module();
+    if (!module) return Unexpected(SysError{module.error(), ENOENT});
+    make_engine();
+    return polled_ports_->open(**module);
 }
 
 std::unique_ptr<ServerThreads> Appliance::make_server_threads() {
@@ -121,6 +175,9 @@ SysResult<void> Appliance::open_privileged() {
                                        opened.error().code});
         }
     }
+    if (polled_ports_) {
+        if (auto opened = open_polled_ports(); !opened) return opened;
+    }
     // Monitoring is worth less than time: a command port that somebody else has stops nothing.
     for (const IpAddress::Family family : kFamilies) {
         if (!network_.family_enabled(family)) continue;
@@ -153,19 +210,25 @@ void Appliance::restore_time_from_drift_file() {
     }
 }
 
+void Appliance::make_engine() {
+    // Named here: the base is private to everybody else.
+    command::DaemonCommands* const process = this;
+    Network& network = polled_network_ ? static_cast<Network&>(*polled_network_) : network_;
+    Services services{*clock_, random_, network, resolver_, storage_, files_, *this};
+    if (!workers_.empty()) services.workers = &workers_;
+    services.refclocks = &refclocks_;
+    if (!nic_clocks_.empty()) services.observer = &nic_clocks_;
+    services.polled_ports = polled_ports_.get();
+    engine_ = std::make_unique<Engine>(config_, services, engine_options(options_), process);
+}
+
 void Appliance::start() {
     if (auto opened = command_server_.open_unix(); !opened) {
         log_error("Could not open command socket : {}", opened.error().message());
     }
     open_telemetry();
     if (options_.set_from_rtc) restore_time_from_drift_file();
-    // Named here: the base is private to everybody else.
-    command::DaemonCommands* const process = this;
-    engine_ = std::make_unique<Engine>(
-        config_,
-        Services{*clock_, random_, network_, resolver_, storage_, files_, *this,
-                 server_threads_.get(), &refclocks_, nic_clocks_.empty() ? nullptr : &nic_clocks_},
-        engine_options(options_), process);
+    if (!engine_) make_engine();
     const Now at = now();
     started_ = at.mono;
     engine_->start(at);
@@ -176,6 +239,7 @@ Duration Appliance::time_to_wait(const Now& at) const {
     if (resolver_.has_answers()) return Duration::zero();
     MonoTime deadline =
         std::min({engine_->next_timeout(), nic_clocks_.next_timeout(), telemetry_.next_timeout()});
+    if (polled_ports_) deadline = std::min(deadline, polled_ports_->next_timeout());
     if (options_.timeout_s >= 0) {
         deadline = std::min(deadline, started_ + Duration::from_s(options_.timeout_s));
     }
@@ -201,6 +265,7 @@ std::optional<int> Appliance::turn(const SignalFlag& signals) {
 
     const Now at = now();
     nic_clocks_.handle_timeout(at.mono);
+    if (polled_ports_) polled_ports_->handle_timeout(at.mono);
     const bool tell = at.mono >= telemetry_.next_timeout();
     if (tell || at.mono >= engine_->next_timeout()) engine_->handle_timeout(at);
     if (tell) {
@@ -219,6 +284,7 @@ int Appliance::run(const SignalFlag& signals) {
     std::optional<int> status;
     while (!status) status = turn(signals);
     engine_->shutdown(now());
+    if (polled_ports_) polled_ports_->close();
     return *status;
 }
 

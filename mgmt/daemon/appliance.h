@@ -17,6 +17,8 @@
 #include "mgmt/runtime/kernel_random.h"
 #include "mgmt/runtime/log_files.h"
 #include "mgmt/runtime/nic_clocks.h"
+#include "mgmt/runtime/polled_network.h"
+#include "mgmt/runtime/polled_ports.h"
 #include "mgmt/runtime/privileges.h"
 #include "mgmt/runtime/refclock_set.h"
 #include "mgmt/runtime/resolver.h"
@@ -24,6 +26,7 @@
 #include "mgmt/runtime/socket_network.h"
 #include "mgmt/runtime/storage.h"
 #include "mgmt/runtime/telemetry_agent.h"
+#include "servo/actuator/counter_clock.h"
 
 namespace gnomon {
 
@@ -44,6 +47,12 @@ public:
 
 private:
     std::unique_ptr<ServerThreads> make_server_threads();
+    std::unique_ptr<PolledPorts> make_polled_ports();
+    std::unique_ptr<PolledNetwork> make_polled_network();
+    DatagramSink& sink_of_sockets();
+    SysResult<void> open_polled_ports();
+    CounterLine measure_counter(bool corrected);
+    void make_engine();
     Now now() const;
     double clock_precision_s() const;
     /// How long the loop may sleep.
@@ -79,6 +88,11 @@ private:
     CaptureWriter capture_writer_;
     /// Null without `serverthreads`.
     std::unique_ptr<ServerThreads> server_threads_;
+    /// These three are null without `dataplane`.
+    std::unique_ptr<CounterClock> counter_clock_;
+    std::unique_ptr<PolledPorts> polled_ports_;
+    std::unique_ptr<PolledNetwork> polled_network_;
+    WorkerGroup workers_;
     NicClocks nic_clocks_;
     SocketNetwork network_;
     ThreadResolver resolver_;
