@@ -101,7 +101,8 @@ std::unique_ptr<PolledPorts> Appliance::make_polled_ports() {
                                   [this](bool corrected) { return measure_counter(corrected); },
                                   [this](std::vector<int> interfaces) {
                                       return network_.ignore_interfaces(std::move(interfaces));
-                                  }});
+                                  },
+                                  &taps_});
 }
 
 std::unique_ptr<PolledNetwork> Appliance::make_polled_network() {

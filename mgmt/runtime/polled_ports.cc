@@ -48,6 +48,7 @@ SysResult<void> PolledPorts::open(const DataplaneModule& module) {
     auto opened = module.open(config_, *log_, *store_, around_.random);
     if (!opened) return Unexpected(opened.error());
     dataplane_ = std::move(*opened);
+    if (around_.taps != nullptr) dataplane_->attach(*around_.taps);
     const std::size_t count = dataplane_->port_count();
     supervisor_ = DataplaneSupervisor(count);
     health_.assign(count, PortHealth::Starting);

@@ -45,6 +45,7 @@ public:
         std::function<CounterLine(bool corrected)> measure_counter;
         /// `SocketNetwork::ignore_interfaces`.
         std::function<SysResult<void>(std::vector<int>)> ignore_interfaces;
+        CaptureTaps* taps = nullptr;  ///< what ports see and send is shown there, if to anybody
     };
 
     PolledPorts(const DataplaneConfig& config, Surroundings surroundings);
