@@ -88,7 +88,7 @@ protected:
 
 TEST_F(Commands, TableHasEveryCommandOnce) {
     const auto& table = command_table();
-    EXPECT_EQ(table.size(), 67U);
+    EXPECT_EQ(table.size(), 68U);
     for (std::size_t i = 1; i < table.size(); ++i) EXPECT_LT(table[i - 1].name, table[i].name);
 }
 
