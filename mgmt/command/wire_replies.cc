@@ -2,6 +2,7 @@
 
 #include "mgmt/command/packer.h"
 #include "mgmt/command/wire.h"
+#include "mgmt/command/wire_dataplane.h"
 
 namespace gnomon::command {
 
@@ -277,58 +278,6 @@ void fields(P& p, typename P::template Ref<StateReport> r) {
     p.real(r.breach_in_s);
 }
 
-constexpr std::size_t kDeviceSize = 64;
-constexpr std::size_t kDriverSize = 32;
-constexpr std::size_t kOffloadsSize = 128;
-// Bytes of the parts of a DataplaneReport. The longest decides.
-constexpr std::size_t kPortSize = kDeviceSize + kDriverSize + kOffloadsSize + 8 + 4 + 4 * 8 + 4;
-constexpr std::size_t kWorkerSize = 8 + 15 * 8 + 3 * 4 + kLatencyBuckets * 8;
-constexpr std::size_t kDropSize = kDropNameSize + 8;
-constexpr std::size_t kDropsSize = 4 + kMaxDropsPerReply * kDropSize;
-constexpr std::size_t kPartSize = std::max({kPortSize, kWorkerSize, kDropsSize});
-
-template <typename P>
-void fields(P& p, typename P::template Ref<DataplanePort> r) {
-    p.name(r.device, kDeviceSize);
-    p.name(r.driver, kDriverSize);
-    p.name(r.offloads, kOffloadsSize);
-    p.code(r.mode);
-    p.code(r.health);
-    flag8(p, r.link_up);
-    flag8(p, r.serving);
-    flag8(p, r.kernel_under);
-    p.fill(3);
-    p.number(r.link_speed_mbps);
-    p.number(r.hardware_missed);
-    p.number(r.no_buffers);
-    p.number(r.to_kernel_lost);
-    p.number(r.takeovers);
-    p.real(r.queueing_s);
-}
-
-template <typename P>
-void fields(P& p, typename P::template Ref<DataplaneWorker> r) {
-    p.number(r.queue);
-    p.number(r.core);
-    p.number(r.polls);
-    p.number(r.empty_polls);
-    p.number(r.rx_frames);
-    p.number(r.tx_frames);
-    p.number(r.tx_failed);
-    p.number(r.replies);
-    p.number(r.neighbour);
-    p.number(r.to_kernel);
-    p.number(r.forwarded);
-    p.number(r.forward_lost);
-    for (auto& count : r.rx_stamps) p.number(count);
-    p.number(r.tx_stamps);
-    p.number(r.tx_stamps_missed);
-    p.real(r.cycles_per_packet);
-    p.real(r.busy_share);
-    p.real(r.mean_burst);
-    for (auto& count : r.latency_log2_ns) p.number(count);
-}
-
 template <typename P>
 void fields(P& p, typename P::template Ref<DataplaneReport> r) {
     p.code(r.part);
@@ -576,8 +525,7 @@ constexpr ReplyType kBodyTypes[] = {
     ReplyType::ClientAccesses, ReplyType::SelectData,        ReplyType::ServerStats,
     ReplyType::NtpData,        ReplyType::LegacyServerStats, ReplyType::LegacyNtpData,
     ReplyType::ServoData,      ReplyType::CaptureStatus,     ReplyType::State,
-    ReplyType::ClientTop,      ReplyType::Analytics,
-    ReplyType::DataplaneData,
+    ReplyType::ClientTop,      ReplyType::Analytics,         ReplyType::DataplaneData,
 };
 static_assert(std::size(kBodyTypes) == std::variant_size_v<ReplyBody>);
 
