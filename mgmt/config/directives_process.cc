@@ -98,7 +98,7 @@ DirectiveGroup process_directives() {
                  c.args.take_int(c.config.process.sched_priority, {0, 100});
              }},
             {"telemetry", "PATH", "", parse_telemetry, Support::Supported, kWarning,
-             "gnomon's own: the socket that gnomon-mgmtd reads, see gnomond(8)"},
+             "gnomon's own: the socket that gnomon-mgmtd(8) reads"},
             {"user", "NAME", "MSC-21", [](C c) { c.args.take_string(c.config.process.user); }},
             {"commandkey", "ID", "SYN-11", nullptr, kIgnored, kWarning, kGone},
             {"generatecommandkey", "", "SYN-11", nullptr, kIgnored, kWarning, kGone},

@@ -61,6 +61,7 @@ struct HttpServer::Impl {
         int fd = -1;
         Clock::time_point since;
         bool has_request = false;
+        bool was_answered = false;
         bool is_stream = false;
     };
     /// What the callback of a stream needs; lives as long as its response.
@@ -107,6 +108,7 @@ struct HttpServer::Impl {
         if (Connection* context = context_of(connection)) {
             context->since = Clock::now();
             context->has_request = false;
+            context->was_answered = true;
         }
     }
 
@@ -299,19 +301,21 @@ SysResult<void> HttpServer::listen(const SocketAddress& address) {
 
 SysResult<void> HttpServer::start() {
     for (const int fd : impl_->listeners) {
-        MHD_Daemon* daemon =
-            MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-                             nullptr, nullptr, &Impl::on_request, impl_.get(),                 //
-                             MHD_OPTION_EXTERNAL_LOGGER, &no_log, nullptr,                     //
-                             MHD_OPTION_LISTEN_SOCKET, fd,                                     //
-                             MHD_OPTION_CONNECTION_LIMIT, impl_->limits.connections,           //
-                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, impl_->limits.per_address,    //
-                             MHD_OPTION_CONNECTION_TIMEOUT, kIdleTimeS,                        //
-                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,            //
-                             MHD_OPTION_STRICT_FOR_CLIENT, 1,                                  //
-                             MHD_OPTION_NOTIFY_CONNECTION, &Impl::on_connection, impl_.get(),  //
-                             MHD_OPTION_NOTIFY_COMPLETED, &Impl::on_completed, impl_.get(),    //
-                             MHD_OPTION_END);
+        // clang-format off
+        MHD_Daemon* daemon = MHD_start_daemon(
+            MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, nullptr, nullptr,
+            &Impl::on_request, impl_.get(),
+            MHD_OPTION_EXTERNAL_LOGGER, &no_log, nullptr,
+            MHD_OPTION_LISTEN_SOCKET, fd,
+            MHD_OPTION_CONNECTION_LIMIT, impl_->limits.connections,
+            MHD_OPTION_PER_IP_CONNECTION_LIMIT, impl_->limits.per_address,
+            MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(kIdleTime.count()),
+            MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory,
+            MHD_OPTION_STRICT_FOR_CLIENT, 1,
+            MHD_OPTION_NOTIFY_CONNECTION, &Impl::on_connection, impl_.get(),
+            MHD_OPTION_NOTIFY_COMPLETED, &Impl::on_completed, impl_.get(),
+            MHD_OPTION_END);
+        // clang-format on
         if (daemon == nullptr) return Unexpected(SysError{"start the HTTP server", errno});
         impl_->daemons.push_back(daemon);
     }
@@ -345,11 +349,12 @@ void HttpServer::run() {
 void HttpServer::sweep(Clock::time_point now) {
     for (const Impl::Connection* connection : impl_->connections) {
         if (connection->is_stream || connection->fd < 0) continue;
-        const auto limit = connection->has_request ? kAnswerTime : kHeaderTime;
-        // Idle ones between two requests have their own limit, which is as short.
+        const auto limit = connection->has_request    ? kAnswerTime
+                           : connection->was_answered ? kIdleTime
+                                                      : kHeaderTime;
         if (now - connection->since < limit) continue;
+        if (!connection->was_answered || connection->has_request) ++impl_->figures.refused;
         shutdown(connection->fd, SHUT_RDWR);
-        ++impl_->figures.refused;
     }
 }
 

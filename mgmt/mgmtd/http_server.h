@@ -29,7 +29,7 @@ public:
 
     static constexpr std::chrono::seconds kHeaderTime{10};
     static constexpr std::chrono::seconds kAnswerTime{60};
-    static constexpr unsigned kIdleTimeS = 15;
+    static constexpr std::chrono::seconds kIdleTime{75};  ///< scrapers come once a minute
     static constexpr std::size_t kConnectionMemory = 16 * 1024;
 
     struct Limits {

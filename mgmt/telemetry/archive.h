@@ -30,9 +30,11 @@ public:
     template <typename T>
     void number(T value) {
         const auto bits = static_cast<std::make_unsigned_t<T>>(value);
+        std::array<std::uint8_t, sizeof(T)> bytes;
         for (std::size_t i = 0; i < sizeof(T); ++i) {
-            out_.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
+            bytes[i] = static_cast<std::uint8_t>(bits >> (8 * i));
         }
+        out_.insert(out_.end(), bytes.begin(), bytes.end());
     }
     template <typename T>
     void code(T value) {

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint16_t kMagic = 0x4e47;  // "GN"
 constexpr std::size_t kSectionHeaderSize = 8;
+/// A source with its servos takes about half of it.
+constexpr std::size_t kUsualSection = 1024;
 constexpr std::uint8_t kFirst = 0x1;
 constexpr std::uint8_t kLast = 0x2;
 
@@ -49,6 +51,7 @@ void set_flags(Frame& frame, std::uint8_t flags) { frame[4] = flags; }
 template <typename Write>
 Frame section(Section id, Write write) {
     Frame bytes;
+    bytes.reserve(kUsualSection);
     Writer w(bytes);
     w.code(id);
     w.number(std::uint16_t{0});
