@@ -6,6 +6,7 @@ VM = {"minutes": 20, "rtc": "2026-12-31T23:50:00"}
 
 MIDNIGHT = 1798761600          # 2027-01-01T00:00:00Z
 NTP_EPOCH = 2208988800
+SYSTEM_LIST = pathlib.Path("/usr/share/zoneinfo/leap-seconds.list")
 LIST = pathlib.Path("/tmp/leap-seconds.list")
 
 
@@ -13,7 +14,7 @@ def scenario(name, extra, server_options):
     time.clock_settime(time.CLOCK_REALTIME, MIDNIGHT - 100)
     reset_kernel_clock()
     nic = TestNic(truth_offset_ns=20_000, truth_drift_ppb=10_000, server_options=server_options)
-    daemon = Daemon("gnomond", f"server {SERVER} minpoll 0 maxpoll 0 xleave iburst\nhwtimestamp tn0\n{extra}")
+    daemon = Daemon("gnomond", f"server {SERVER} minpoll 0 maxpoll 0 xleave iburst\nhwtimestamp tn0\nrtcsync\n{extra}")
     time.sleep(60)
     before = kernel_status()
     expect(before["status"] & STA_INS and before["state"] == 1, f"{name}: armed: {before}")
@@ -41,6 +42,7 @@ def scenario(name, extra, server_options):
 
 def test():
     scenario("announced", "", ["-l", MIDNIGHT])
-    LIST.write_text(f"#@ {MIDNIGHT + NTP_EPOCH + 10 ** 7}\n{3692217600} 37\n{MIDNIGHT + NTP_EPOCH} 38\n")
+    known = [line for line in SYSTEM_LIST.read_text().splitlines() if not line.startswith("#@")]
+    LIST.write_text("\n".join([f"#@ {MIDNIGHT + NTP_EPOCH + 10 ** 7}", *known, f"{MIDNIGHT + NTP_EPOCH} 38", ""]))
     before, after = scenario("listed", f"leapseclist {LIST}\n", ["-l", MIDNIGHT])
     expect((before["tai"], after["tai"]) == (37, 38), f"TAI - UTC in the kernel {before['tai']}, then {after['tai']}")
