@@ -55,10 +55,15 @@ PhcDriver::~PhcDriver() {
     device_.disable_external(options_.pin, options_.channel);
 }
 
-void PhcDriver::poll(std::vector<RawRefclockSample>& samples) {
+std::optional<RawRefclockSample> PhcDriver::read_clock() {
     const auto readings = device_.read(options_.cross_timestamps);
     const auto sample = sampler_.combine(readings);
     if (sample && sample->usable) error_s_ = sample->error_s;
+    return sample;
+}
+
+void PhcDriver::poll(std::vector<RawRefclockSample>& samples) {
+    const auto sample = read_clock();
     if (options_.external_pps) {
         take_pending(samples);
     } else if (sample) {
@@ -72,6 +77,8 @@ void PhcDriver::receive(std::vector<RawRefclockSample>& samples) {
 }
 
 void PhcDriver::take_pending(std::vector<RawRefclockSample>& samples) {
+    // Stamps want a reading beside them: between polls the system clock is steered.
+    if (!pending_.empty() && !sampler_.has_reading_near(pending_.back())) (void)read_clock();
     for (const PhcTime event : pending_) {
         const auto at = sampler_.to_system(event);
         if (!at) continue;

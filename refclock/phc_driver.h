@@ -55,6 +55,7 @@ public:
 private:
     friend class PhcEventRouter;
     PhcDriver(PhcDevice device, const Options& options, PhcEventRouter& router);
+    std::optional<RawRefclockSample> read_clock();
     void take_pending(std::vector<RawRefclockSample>& samples);
 
     PhcDevice device_;

@@ -11,6 +11,8 @@ constexpr double kHighQuantile = 0.2;
 constexpr double kHalfStep_s = 0.5e-9;
 /// Stamps farther than this from the last reading are not worth converting.
 constexpr Duration kMaxReach = Duration::from_s(100);
+/// In this time a slew of 1 ppm, not yet known, makes 20 ns.
+constexpr Duration kNear = Duration::from_ms(20);
 /// A burst is short; a rate beyond this was not measured but made by a step.
 constexpr double kMaxRate = 1e-3;
 /// Of the variance of a split that is left where one side is clean.
@@ -197,6 +199,12 @@ double PhcSampler::slope() const noexcept {
     if (point_count_ < 2) return 0.0;
     const double span_s = (newest().at - points_[0].at).to_seconds();
     return (newest().offset - points_[0].offset).to_seconds() / span_s;
+}
+
+bool PhcSampler::has_reading_near(PhcTime t) const noexcept {
+    if (point_count_ < 2) return false;
+    const SystemTime nominal = SystemTime() + (t.since_epoch() - newest().offset);
+    return abs(nominal - newest().at) <= kNear;
 }
 
 std::optional<SystemTime> PhcSampler::to_system(PhcTime t) const noexcept {

@@ -59,6 +59,9 @@ public:
     /// The system time at which the hardware clock showed `t`, by the readings so far; for stamps of
     /// external events. Empty before there are two samples, and for times far from the last one.
     std::optional<SystemTime> to_system(PhcTime t) const noexcept;
+    /// Whether there is a reading so close to `t` that the rates of the clocks do not matter to what
+    /// `to_system` says: while the system clock is steered they are not what they were.
+    bool has_reading_near(PhcTime t) const noexcept;
 
 private:
     struct Point {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <vector>
 
 namespace gnomon {
@@ -104,6 +105,19 @@ TEST(PhcSampler, EventsAreConvertedWithOffsetAndRate) {
     ASSERT_TRUE(at.has_value());
     EXPECT_NEAR((*at - SystemTime::from_ns(kStart_ns + 4'500'000'000)).to_seconds(), 0.0, 2e-9);
     EXPECT_FALSE(sampler.to_system(PhcTime::from_ns(kStart_ns + 500'000'000'000)).has_value());
+}
+
+TEST(PhcSampler, AnEventWantsAReadingBesideItWhileTheSystemClockIsSteered) {
+    PhcSampler sampler(1e-8);
+    for (int i = 0; i < 8; ++i) sampler.combine(burst(kStart_ns + i * 1'000'000'000LL, 0, 1000));
+    // From here on the system clock gains 20 us/s, which no reading has seen; a pulse after 0.9 s.
+    const std::int64_t pulse_ns = kStart_ns + 7'900'000'000;
+    const PhcTime pulse = PhcTime::from_ns(pulse_ns - 18'000);
+    EXPECT_FALSE(sampler.has_reading_near(pulse));
+    EXPECT_GT(std::abs(sampler.to_system(pulse)->ns() - pulse_ns), 10'000);
+    sampler.combine(burst(pulse_ns + 1'000'000, -18'000, 1000));
+    EXPECT_TRUE(sampler.has_reading_near(pulse));
+    EXPECT_LT(std::abs(sampler.to_system(pulse)->ns() - pulse_ns), 20);
 }
 
 }  // namespace
