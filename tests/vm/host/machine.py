@@ -50,7 +50,8 @@ def _devices(models):
         hub = number // 2
         arguments += ["-netdev", f"hubport,hubid={hub},id=n{number}",
                       "-device", f"pcie-root-port,id=rp{number},chassis={number + 1}",
-                      "-device", f"{model},netdev=n{number},mac=52:54:00:00:00:{number + 1:02x},bus=rp{number},romfile="]
+                      "-device", f"{model},netdev=n{number},mac=52:54:00:00:00:{number + 1:02x},bus=rp{number},"
+                      "romfile="]
     return arguments
 
 

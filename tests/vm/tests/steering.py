@@ -2,8 +2,8 @@
 as its user under the system call filter; killed and started again."""
 import signal
 
-from guest import (SERVER, STA_UNSYNC, Daemon, Errors, TestNic, clock_error, expect, kernel_status, note, pathlib,
-                   reset_kernel_clock, run, time, wait_until)
+from guest import (SERVER, STA_UNSYNC, Daemon, Errors, TestNic, clock_error, expect, kernel_status, pathlib,
+                   reset_kernel_clock, time, wait_until)
 
 VM = {"minutes": 20}
 COMMON = f"server {SERVER} minpoll 0 maxpoll 0 xleave iburst\nhwtimestamp tn0\n"
