@@ -367,7 +367,9 @@ void Responder::begin_served(Served& served, const ServerState& state, double sm
                              SystemTime latest) noexcept {
     served.line.start(state.clock, smoothing_offset_s, latest);
     NtpHeader header;
-    header.precision = state.precision;
+    // A client takes half of the round trip for the most that its offset can be wrong: a T3 that was
+    // predicted too late shortens the trip, so it has to know how well we predict.
+    header.precision = std::max(state.precision, Log2Seconds{predictor_.precision()});
     served.root_delay_s = 1.0;
     served.root_dispersion_s = 1.0;
     if (state.synchronised) {

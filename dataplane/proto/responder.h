@@ -197,8 +197,8 @@ private:
     };
 
     void begin_burst(std::span<const RxDatagram> requests, const ServerState& state) noexcept;
-    static void begin_served(Served& served, const ServerState& state, double smoothing_offset_s,
-                             SystemTime latest) noexcept;
+    void begin_served(Served& served, const ServerState& state, double smoothing_offset_s,
+                      SystemTime latest) noexcept;
     // The stages, for a chunk each; `burst` is what they have in common.
     struct Burst {
         std::span<const RxDatagram> requests;

@@ -43,6 +43,10 @@ void TransmitPredictor::observe(Lane lane, std::size_t position, Duration delay)
         tracker.follow(ns);
     }
     tracker.predicted_ns = std::llround(tracker.median_ns);
+    if (lane == Lane::Plain && position == 0 && tracker.count >= kEnough) {
+        const double doubt_s = std::max(2.0 * tracker.spread_ns, 1.0) * 1e-9;
+        precision_ = static_cast<std::int8_t>(std::ilogb(doubt_s) + 1);
+    }
 }
 
 void TransmitPredictor::Tracker::start(double ns) noexcept {

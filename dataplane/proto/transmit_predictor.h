@@ -41,6 +41,11 @@ public:
                                         [position < kPositions ? position : kPositions - 1];
         return Duration::from_ns(tracker == nullptr ? 0 : tracker->predicted_ns);
     }
+    /// log2 s, rounded up: twice the mean deviation of the delays of lone plain replies from what was
+    /// predicted; kExact while nothing is predicted. No T3 is more precise than that.
+    std::int8_t precision() const noexcept { return precision_; }
+    static constexpr std::int8_t kExact = -128;
+
     /// A transmit stamp: `delay` from the reading of the clock to the stamp.
     void observe(Lane lane, std::size_t position, Duration delay) noexcept;
 
@@ -64,6 +69,7 @@ private:
     const Tracker* nearest(Lane lane, std::size_t position) const noexcept;
     void choose_trackers() noexcept;
 
+    std::int8_t precision_ = kExact;
     std::array<std::array<Tracker, kPositions>, kLanes> trackers_{};
     /// Which tracker speaks for a position; null: none yet.
     std::array<std::array<const Tracker*, kPositions>, kLanes> chosen_{};

@@ -284,6 +284,22 @@ TEST(TransmitPredictor, TransmitPredictor_FindsTheMedianDespiteOutliers) {
     EXPECT_EQ(predictor.predict(Lane::Signed, 0), predictor.predict(Lane::Plain, 0));
 }
 
+TEST(TransmitPredictor, TransmitPredictor_SaysHowPreciseItIs) {
+    TransmitPredictor predictor;
+    using Lane = TransmitPredictor::Lane;
+    EXPECT_EQ(predictor.precision(), TransmitPredictor::kExact);
+    // 2 µs, 500 ns earlier or later: twice the mean deviation is 1 µs, just above 2^-20 s.
+    for (int i = 0; i < 2000; ++i) {
+        predictor.observe(Lane::Plain, 0, Duration::from_ns(i % 2 == 0 ? 1500 : 2500));
+        predictor.observe(Lane::Signed, 0, Duration::from_us(50 + i % 40));
+        predictor.observe(Lane::Plain, 7, Duration::from_us(50 + i % 40));
+    }
+    EXPECT_GE(predictor.precision(), -20);
+    EXPECT_LE(predictor.precision(), -19);
+    for (int i = 0; i < 2000; ++i) predictor.observe(Lane::Plain, 0, Duration::from_ns(2000));
+    EXPECT_LT(predictor.precision(), -24);
+}
+
 TEST(TransmitPredictor, TransmitPredictor_IgnoresTheImpossible) {
     TransmitPredictor predictor;
     using Lane = TransmitPredictor::Lane;
