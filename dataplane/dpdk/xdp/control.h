@@ -12,8 +12,8 @@
 #define GNOMON_XDP_ALL 2
 
 struct gnomon_xdp_control {
-    __u32 taking;    // one of the above; at first everything is the kernel's
-    __u32 ntp_port;  // 0: none
+    __u32 taking;                           // one of the above; at first everything is the kernel's
+    __u32 ntp_port;                         // 0: none
     __u64 listened[GNOMON_XDP_PORT_WORDS];  // a bit per port
 };
 
