@@ -111,7 +111,7 @@ bool DpdkDataplane::reaches(const IpAddress& remote) const {
 
 bool DpdkDataplane::send(const TxDatagram& datagram, std::uint16_t local_port) {
     for (const auto& port : ports_) {
-        if (port->reaches(datagram.remote.ip)) return port->send(datagram, local_port);
+        if (port->reaches(datagram.remote.ip) && port->send(datagram, local_port)) return true;
     }
     return false;
 }
@@ -134,6 +134,10 @@ void DpdkDataplane::unlisten(std::uint16_t local_port) {
 
 void DpdkDataplane::add_to(ServerStats& stats) const {
     for (const auto& port : ports_) port->add_to(stats);
+}
+
+void DpdkDataplane::add_to(AnalyticsSnapshot& snapshot, SystemTime now) const {
+    for (const auto& port : ports_) port->add_to(snapshot, now);
 }
 
 std::vector<DataplanePortReport> DpdkDataplane::report() const {

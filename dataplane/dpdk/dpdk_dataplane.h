@@ -30,6 +30,7 @@ public:
     bool listen(std::uint16_t local_port) override;
     void unlisten(std::uint16_t local_port) override;
     void add_to(ServerStats& stats) const override;
+    void add_to(AnalyticsSnapshot& snapshot, SystemTime now) const override;
     std::vector<DataplanePortReport> report() const override;
     void check(MonoTime now, std::span<PortHealth> out) override;
     std::size_t port_count() const noexcept override { return ports_.size(); }

@@ -301,4 +301,10 @@ void DpdkPort::add_to(ServerStats& stats) const {
     }
 }
 
+void DpdkPort::add_to(AnalyticsSnapshot& snapshot, SystemTime now) const {
+    for (const WorkerThread& thread : workers_) {
+        snapshot.merge(thread.worker->analytics().snapshot(now));
+    }
+}
+
 }  // namespace gnomon

@@ -55,6 +55,7 @@ public:
     bool reaches(const IpAddress& remote) const;
     bool send(const TxDatagram& datagram, std::uint16_t local_port);
     void add_to(ServerStats& stats) const;
+    void add_to(AnalyticsSnapshot& snapshot, SystemTime now) const;
     DataplanePortReport report() const;
     void attach(CaptureTaps& taps);
 

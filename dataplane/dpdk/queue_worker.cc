@@ -48,7 +48,9 @@ QueueWorker::QueueWorker(QueueWorkerConfig config, NicDevice& nic,
       context_(context),
       tables_(context.tables.add_reader()),
       random_(seed),
+      analytics_(seed.next()),
       server_(config_.server, log, store, random_) {
+    server_.responder().set_analytics(&analytics_);
     config_.burst = std::clamp(config_.burst, 1U, static_cast<unsigned>(FrameServer::kMaxBurst));
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
 /// `QueueWorker`: one thread's work on one queue, from receiving to sending, without an allocation, a
-/// lock or a system call of its own.
+/// lock or a system call of its own, but for the event that tells the control loop of something
+/// forwarded.
 ///
 /// A turn: receive a burst; stamp what the device has not stamped; FrameServer::receive; pass on what is
 /// not answered; read the counter; FrameServer::finish; send. Without a burst it looks after what the
@@ -28,6 +29,7 @@
 #include "dataplane/port/forwarded.h"
 #include "dataplane/port/spsc_ring.h"
 #include "dataplane/port/worker_random.h"
+#include "dataplane/proto/client_analytics.h"
 #include "servo/units/counter_line.h"
 #include "servo/units/seqlock.h"
 #include "servo/units/server_state.h"
@@ -93,6 +95,7 @@ public:
     WorkerRings& rings() noexcept { return rings_; }
     const WorkerCounters& counters() const noexcept { return counters_; }
     const FrameServer& server() const noexcept { return server_; }
+    const ClientAnalytics& analytics() const noexcept { return analytics_; }
     /// From now on received and sent frames are shown to the tap, which outlives the worker.
     void set_tap(CaptureTap& tap) noexcept { tap_.store(&tap, std::memory_order_release); }
     /// A router asked for group memberships since the last call.
@@ -133,6 +136,7 @@ private:
     WorkerContext& context_;
     TablesCell::Reader& tables_;
     WorkerRandom random_;
+    ClientAnalytics analytics_;
     FrameServer server_;
     ReceiveClock receive_clock_;
     TransmitClock transmit_clock_;

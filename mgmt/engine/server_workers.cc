@@ -25,6 +25,10 @@ void WorkerGroup::add_to(ServerStats& stats) const {
     for (const ServerWorkers* member : members_) member->add_to(stats);
 }
 
+void WorkerGroup::add_to(AnalyticsSnapshot& snapshot, SystemTime now) const {
+    for (const ServerWorkers* member : members_) member->add_to(snapshot, now);
+}
+
 void TablesPublisher::publish(ServerWorkers& workers, const Version& version,
                               const AccessTable& access, const KeyTable& keys,
                               std::vector<IpAddress> sources) {

@@ -18,6 +18,8 @@ namespace gnomon::mgmtd {
 namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
+/// Of one answer of the history: points times series.
+constexpr int kMostValues = 400'000;
 constexpr std::string_view kApiPrefix = "/api/v1/";
 
 struct ReportEntry {
@@ -171,9 +173,9 @@ std::optional<Response> Api::refusal(const Request& request) const {
     if (!is_own_host(request.host, access_.hosts)) {
         return text(421, "This name is not known here (directive hostname of mgmtd.conf).\n");
     }
-    if (request.is_local || request.path == "/healthz" || request.path == "/readyz") {
-        return std::nullopt;
-    }
+    if (request.path == "/healthz" || request.path == "/readyz") return std::nullopt;
+    // From this machine, too: whom a proxy here speaks for, nobody knows.
+    if (request.is_local && access_.tokens.empty()) return std::nullopt;
     if (!access_.tokens.empty()) {
         if (is_authorized(request.authorization, access_.tokens)) return std::nullopt;
         return text(401, "A token is needed: Authorization: Bearer TOKEN\n");
@@ -247,6 +249,12 @@ Response Api::history(const Request& request, bool csv) const {
     query.from_s = static_cast<std::int64_t>(std::floor(from));
     query.to_s = static_cast<std::int64_t>(std::ceil(to));
     query.points = std::clamp(number_of<int>(request.argument("points")).value_or(600), 1, 10000);
+    // Whatever is asked for, the answer stays far below what the process may use.
+    const telemetry::Snapshot* snapshot = model_.snapshot();
+    const std::size_t sources = snapshot != nullptr ? snapshot->sources.size() : 0;
+    const auto series = static_cast<int>(std::max<std::size_t>(query.metrics.size(), 16) *
+                                         (std::min<std::size_t>(sources, 1000) + 1));
+    query.points = std::clamp(query.points, 1, std::max(kMostValues / series, 10));
     const HistoryResult result = history_->query(query);
     if (!csv) return json(history_json(result));
     Response response = text(200, history_csv(result));

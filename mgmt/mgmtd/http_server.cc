@@ -109,6 +109,7 @@ struct HttpServer::Impl {
             context->since = Clock::now();
             context->has_request = false;
             context->was_answered = true;
+            context->is_stream = false;
         }
     }
 

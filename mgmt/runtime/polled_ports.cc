@@ -94,6 +94,10 @@ void PolledPorts::add_to(ServerStats& stats) const {
     if (dataplane_) dataplane_->add_to(stats);
 }
 
+void PolledPorts::add_to(AnalyticsSnapshot& snapshot, SystemTime now) const {
+    if (dataplane_) dataplane_->add_to(snapshot, now);
+}
+
 const std::vector<PolledPortState>& PolledPorts::polled_ports() {
     if (!dataplane_) {
         reports_.clear();
@@ -147,7 +151,10 @@ void PolledPorts::apply(const DataplaneSupervisor::Change& change) {
             update_ignored_interfaces();
         } else {
             update_ignored_interfaces();
-            dataplane_->set_taking(change.port, false);
+            // Without an interface of the kernel under it nobody else could have its packets.
+            if (dataplane_->interface_index(change.port) > 0) {
+                dataplane_->set_taking(change.port, false);
+            }
         }
     }
     PolledPortChanged event;

@@ -64,6 +64,7 @@ public:
     void publish(const ServerState& state) override;
     void publish(std::shared_ptr<const ServerTables> tables) override;
     void add_to(ServerStats& stats) const override;
+    void add_to(AnalyticsSnapshot& snapshot, SystemTime now) const override;
 
     // PolledPortReports
     const std::vector<PolledPortState>& polled_ports() override;

@@ -259,8 +259,7 @@ class Dataplane(unittest.TestCase):
                 rate = Rate(client, server)
                 wait_for("the dataplane serves", rate.by_dataplane)
                 worker = self.worker_thread(daemon.process.pid)
-                if worker is None:
-                    self.skipTest("no thread is named as a worker")
+                self.assertIsNotNone(worker, "no thread is named as a worker")
                 with Stopped(worker):
                     wait_for("sockets serve", rate.by_sockets, 10)
                 wait_for("the dataplane is back", rate.by_dataplane, 20)

@@ -260,6 +260,8 @@ class Following(unittest.TestCase):
             self.assertGreater(answered, 100)
             if report["takeovers"] == 0:
                 self.assertLess(abs(hits - answered), 60, "nobody else answered")
+            clients = {row[0] for row in server.csv(upstream, "top", client=harness.GNOMONC)}
+            self.assertIn(client.ipv4, clients, "the busiest clients, as the port saw them")
             self.assertEqual(upstream.stop(), 0, upstream.log[-500:])
 
     def test_tagged_requests_get_tagged_replies(self):
