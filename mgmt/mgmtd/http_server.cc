@@ -103,6 +103,11 @@ struct HttpServer::Impl {
         return info != nullptr ? static_cast<Connection*>(info->socket_context) : nullptr;
     }
 
+    /// A text that would end early, and so be another one, stays as it is and is found nowhere.
+    static std::size_t unescape(void*, MHD_Connection*, char* text) {
+        return std::strstr(text, "%00") != nullptr ? std::strlen(text) : MHD_http_unescape(text);
+    }
+
     static void on_completed(void*, MHD_Connection* connection, void**,
                              MHD_RequestTerminationCode) {
         if (Connection* context = context_of(connection)) {
@@ -315,6 +320,7 @@ SysResult<void> HttpServer::start() {
             MHD_OPTION_STRICT_FOR_CLIENT, 1,
             MHD_OPTION_NOTIFY_CONNECTION, &Impl::on_connection, impl_.get(),
             MHD_OPTION_NOTIFY_COMPLETED, &Impl::on_completed, impl_.get(),
+            MHD_OPTION_UNESCAPE_CALLBACK, &Impl::unescape, nullptr,
             MHD_OPTION_END);
         // clang-format on
         if (daemon == nullptr) return Unexpected(SysError{"start the HTTP server", errno});
