@@ -117,8 +117,7 @@ std::optional<SysError> EthdevNic::configure(const EthdevOptions& options) {
         rx_offloads_ =
             info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
                                     RTE_ETH_RX_OFFLOAD_TIMESTAMP);
-        tx_offloads_ = info.tx_offload_capa &
-                       (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP);
+        tx_offloads_ = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
     }
     rte_eth_conf conf{};
     conf.rxmode.offloads = rx_offloads_;
@@ -198,13 +197,6 @@ void EthdevNic::find_capabilities() {
         capabilities_.transmit_stamps = TransmitStamping::Frame;
         capabilities_.clock = true;
     }
-    if ((tx_offloads_ & RTE_ETH_TX_OFFLOAD_SEND_ON_TIMESTAMP) != 0) {
-        departure_offset_ = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, nullptr);
-        const int bit = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_TX_TIMESTAMP_NAME, nullptr);
-        if (bit >= 0) departure_flag_ = std::uint64_t{1} << bit;
-    }
-    capabilities_.send_on_time =
-        has(departure_offset_ >= 0 && departure_flag_ != 0, "send-on-time");
     capabilities_.offloads = words;
 }
 
@@ -252,7 +244,11 @@ std::size_t EthdevNic::receive(unsigned queue, std::span<Frame> frames,
             take_xdp_stamp(frame, buffer);
         }
     }
-    if (!sockets_.empty()) sockets_[queue].stamp(frames.first(count), buffers.first(count));
+    // The ring's places are the kernel's again by now. Where frames queue, it may have filled them anew,
+    // and the stamp would be a later frame's: no stamp is better than that.
+    if (!sockets_.empty() && count < std::min(frames.size(), kMaxBurst)) {
+        sockets_[queue].stamp(frames.first(count), buffers.first(count));
+    }
     return count;
 }
 
@@ -360,14 +356,6 @@ std::optional<std::int64_t> EthdevNic::read_clock() noexcept {
         return static_cast<std::int64_t>(count);
     }
     return std::nullopt;
-}
-
-void EthdevNic::set_departure(const NicBuffer& buffer, std::int64_t time_ns) noexcept {
-    if (!capabilities_.send_on_time) return;
-    rte_mbuf* mbuf = mbuf_of(buffer);
-    mbuf->ol_flags |= departure_flag_;
-    *RTE_MBUF_DYNFIELD(mbuf, departure_offset_, rte_mbuf_timestamp_t*) =
-        static_cast<rte_mbuf_timestamp_t>(time_ns);
 }
 
 }  // namespace gnomon

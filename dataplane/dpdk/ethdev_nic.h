@@ -54,7 +54,6 @@ public:
     std::size_t free_buffers() noexcept override;
     void set_taking(bool taking) noexcept override;
     std::optional<std::int64_t> read_clock() noexcept override;
-    void set_departure(const NicBuffer& buffer, std::int64_t time_ns) noexcept override;
 
     const std::string& driver() const noexcept { return driver_; }
     /// Our XDP program, when the device uses it; else null.
@@ -82,8 +81,6 @@ private:
     std::uint64_t tx_offloads_ = 0;
     int stamp_offset_ = -1;  ///< of the receive stamp in a buffer's dynamic fields
     std::uint64_t stamp_flag_ = 0;
-    int departure_offset_ = -1;
-    std::uint64_t departure_flag_ = 0;
     std::unique_ptr<XdpControl> xdp_;
     std::vector<PacketSocket> sockets_;  ///< per queue; empty: not known
     std::uint64_t socket_drops_ = 0;

@@ -49,9 +49,8 @@ struct NicTransmitStamp {
 struct NicCapabilities {
     bool rx_stamps = false;  ///< frames carry a stamp of the device or of the kernel
     TransmitStamping transmit_stamps = TransmitStamping::None;
-    bool clock = false;         ///< the device's clock can be read
-    bool send_on_time = false;  ///< a frame can be given its time of departure
-    bool ip_checksum = false;   ///< computed on sending
+    bool clock = false;        ///< the device's clock can be read
+    bool ip_checksum = false;  ///< computed on sending
     bool udp_checksum = false;
     std::string offloads;  ///< in words
 };
@@ -102,8 +101,6 @@ public:
 
     /// ns of the device's clock, now; empty when it cannot be read.
     virtual std::optional<std::int64_t> read_clock() noexcept { return std::nullopt; }
-    /// Gives a frame its time of departure on the device's clock.
-    virtual void set_departure(const NicBuffer&, std::int64_t) noexcept {}
 };
 
 }  // namespace gnomon

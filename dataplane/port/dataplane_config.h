@@ -36,7 +36,7 @@ struct DataplanePortConfig {
     std::vector<unsigned> cores;  ///< a core per queue; empty: unpinned
     unsigned burst = 32;          ///< frames per look at the queue, 1..64
     unsigned ring_size = 1024;    ///< descriptors per queue, a power of two
-    /// Use what the device offers: checksums, timestamps, sending on time, flow rules.
+    /// Use what the device offers: checksums, timestamps.
     bool offloads = true;
     /// Interface of the kernel that gets what is not ours, for exclusive ports; empty: none.
     std::string exception;
